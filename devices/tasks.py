@@ -1,0 +1,10 @@
+"""Periodic work on devices and sessions. Each task is idempotent and safe beside a second worker."""
+
+from celery import shared_task
+
+from devices.services.sessions import close_abandoned_sessions
+
+
+@shared_task
+def close_abandoned_sessions_task() -> int:
+    return close_abandoned_sessions()

@@ -1,0 +1,51 @@
+"""The longest request body any route takes, enforced before it is buffered."""
+
+import json
+from typing import Any
+
+from devices.errors import PayloadTooLarge
+
+LIMIT = 1024 * 1024
+
+
+class BodyLimit:
+    """ASGI middleware. Counts what comes, because a chunked request announces no length (RFC 9112 section 7.1)."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not announced.isdigit() or int(announced) > LIMIT:
+            await _refuse(scope, send)
+            return
+        seen = 0
+
+        async def counting() -> dict[str, Any]:
+            nonlocal seen
+            message: dict[str, Any] = await receive()
+            seen += len(message.get("body", b""))
+            # To the application the client has hung up, and its half-read body is dropped.
+            return {"type": "http.disconnect"} if seen > LIMIT else message
+
+        await self._inner(scope, counting, send)
+
+
+async def _refuse(scope: dict[str, Any], send: Any) -> None:
+    error = PayloadTooLarge(f"A body has at most {LIMIT} bytes.")
+    problem = {
+        "type": f"/errors/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": scope["path"],
+        "code": error.code,
+    }
+    body = json.dumps(problem).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

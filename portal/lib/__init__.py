@@ -1,0 +1,1 @@
+"""Pure helpers without models. They may be imported by every app and import none of them."""

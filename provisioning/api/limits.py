@@ -1,0 +1,33 @@
+"""How often a network may ask. Counted per network, so that nobody can keep a device out by asking in its name."""
+
+import hashlib
+
+from django.conf import settings
+
+from devices.errors import TooManyRequests
+from portal.lib.throttle import count, counted
+
+_MINUTE = 60
+
+
+def check_poll(name: str, poll_token: str, network: str | None) -> None:
+    """Raise TooManyRequests when the same poller asked less than a second ago."""
+    interval = settings.POLL_MINIMUM_INTERVAL
+    poller = hashlib.sha256(f"{name}\x00{poll_token}\x00{network}".encode()).hexdigest()
+    if interval and count(f"poll:{poller}", window=interval) > 1:
+        raise TooManyRequests(f"Poll every {settings.POLL_INTERVAL} seconds.", retry_after=settings.POLL_INTERVAL)
+
+
+def check_code_request(network: str | None) -> None:
+    if count(f"codes:{network}", window=_MINUTE) > settings.ENROLMENTS_PER_MINUTE:
+        raise TooManyRequests("Too many devices ask for codes from this network.", retry_after=_MINUTE)
+
+
+def check_misses(network: str | None) -> None:
+    """Raise TooManyRequests when too many codes polled from this network were none."""
+    if counted(f"misses:{network}") >= settings.DEVICE_MISSES_PER_MINUTE:
+        raise TooManyRequests("Too many unknown codes came from this network.", retry_after=_MINUTE)
+
+
+def count_miss(network: str | None) -> None:
+    count(f"misses:{network}", window=_MINUTE)

@@ -1,0 +1,115 @@
+"""Shapes of the device REST API."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from devices.errors import InvalidRequest
+from devices.serials import MAXIMUM_LENGTH, check_serial_number
+
+_POLL_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
+_ATTRIBUTES = 16
+_NAME_LENGTH = 64
+_TEXT_LENGTH = 256
+
+
+class SerialNumberField(serializers.CharField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAXIMUM_LENGTH, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return check_serial_number(super().to_internal_value(data))
+        except InvalidRequest as error:
+            raise serializers.ValidationError(error.detail) from None
+
+
+class PollTokenField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not _POLL_TOKEN.fullmatch(text):
+            raise serializers.ValidationError("A poll token has 32 to 128 characters of A-Z a-z 0-9 - _.")
+        return text
+
+
+class AttributesField(serializers.DictField):
+    """What a device says about itself: small, flat, harmless."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        attributes: dict[str, Any] = super().to_internal_value(data)
+        if len(attributes) > _ATTRIBUTES:
+            raise serializers.ValidationError(f"There are at most {_ATTRIBUTES} attributes.")
+        for name, value in attributes.items():
+            if not 1 <= len(name) <= _NAME_LENGTH or not name.isprintable():
+                raise serializers.ValidationError(f"An attribute's name has 1 to {_NAME_LENGTH} printable characters.")
+            _check_attribute(value)
+        return attributes
+
+
+def _check_attribute(value: Any) -> None:
+    if isinstance(value, str):
+        if len(value) > _TEXT_LENGTH or not value.isprintable():
+            raise serializers.ValidationError(f"An attribute has at most {_TEXT_LENGTH} printable characters.")
+    elif isinstance(value, int | float):
+        if abs(value) >= 2**53:
+            raise serializers.ValidationError("A number lies within ±2^53.")
+    else:
+        raise serializers.ValidationError("An attribute is a string, a number or a boolean.")
+
+
+class CodeRequestSerializer(serializers.Serializer[Any]):
+    serialNumber = SerialNumberField(help_text="The maker's serial number.")
+    product = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    pollToken = PollTokenField(
+        required=False, default="", help_text="Made and kept by the device; binds the enrolment."
+    )
+    attributes = AttributesField(required=False, default=dict, help_text="What else the device says about itself.")
+
+
+class CodeSerializer(serializers.Serializer[Any]):
+    provisioningCode = serializers.CharField(help_text="Six symbols.")
+    expiresAt = serializers.DateTimeField()
+    expiresIn = serializers.IntegerField(help_text="Seconds.")
+    verificationUri = serializers.URLField()
+    verificationUriComplete = serializers.URLField()
+
+
+class PollRequestSerializer(serializers.Serializer[Any]):
+    serialNumber = SerialNumberField(required=False)
+    provisioningCode = serializers.CharField(required=False, max_length=32)
+    pollToken = PollTokenField(required=False, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("serialNumber" in attrs) == ("provisioningCode" in attrs):
+            raise serializers.ValidationError(
+                {"serialNumber": "Give the serial number or the provisioning code, one of them."}
+            )
+        return attrs
+
+
+class PendingSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["pending"])
+    pollAfter = serializers.IntegerField(help_text="Seconds.")
+
+
+class HandOverSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["provisioned"])
+    deviceId = serializers.UUIDField()
+    deviceSecret = serializers.CharField(help_text="Given once.")
+    tenantId = serializers.UUIDField()
+    dataResidency = serializers.CharField(help_text="The code of the tenant's region.")
+    hubUrl = serializers.URLField()
+    portalUrl = serializers.URLField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457."""
+
+    type = serializers.URLField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    code = serializers.CharField()
+    requestId = serializers.CharField()

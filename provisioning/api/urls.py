@@ -1,0 +1,8 @@
+from django.urls import path
+
+from provisioning.api import views
+
+urlpatterns = [
+    path("codes", views.CodesView.as_view(), name="codes"),
+    path("poll", views.PollView.as_view(), name="poll"),
+]

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class ProvisioningConfig(AppConfig):
+    name = "provisioning"
+    verbose_name = "Provisioning"
+
+    def ready(self) -> None:
+        from devices.hooks import on_activation
+        from provisioning.services.confirmation import confirm_enrolment
+
+        on_activation(confirm_enrolment)

@@ -1,0 +1,60 @@
+"""What can go wrong on the way aboard.
+
+DomainError
+├── NotFound
+│   ├── UnknownCode            a device polled with a code that is none
+│   ├── CodeNotUsable          a person entered one that is unknown, used or expired: which of them is not said
+│   └── SerialNotWaiting       no device with this serial number waits
+├── Gone
+│   ├── CodeExpired
+│   ├── AlreadyProvisioned
+│   └── EnrolmentClosed        declined or expired; says when a new one may start
+├── Forbidden
+│   └── WrongPollToken
+├── InvalidTransition
+│   └── ContestedSerial        several devices poll with one serial number: the code is needed
+└── TooManyRequests
+    └── TooManyCodes
+"""
+
+from devices.errors import DomainError, Forbidden, InvalidTransition, NotFound, TooManyRequests
+
+
+class UnknownCode(NotFound):
+    code, title = "unknown-code", "There is no such provisioning code"
+
+
+class CodeNotUsable(NotFound):
+    code, title = "code-not-usable", "This code cannot be used"
+
+
+class SerialNotWaiting(NotFound):
+    code, title = "serial-not-waiting", "No device with this serial number is waiting"
+
+
+class Gone(DomainError):
+    code, title, status = "gone", "Gone", 410
+
+
+class CodeExpired(Gone):
+    code, title = "code-expired", "The provisioning code has expired"
+
+
+class AlreadyProvisioned(Gone):
+    code, title = "already-provisioned", "Already provisioned"
+
+
+class EnrolmentClosed(Gone):
+    code, title = "enrolment-closed", "The enrolment was closed"
+
+
+class WrongPollToken(Forbidden):
+    code, title = "wrong-poll-token", "This is not the enrolment's poll token"
+
+
+class ContestedSerial(InvalidTransition):
+    code, title = "contested-serial", "Several devices claim this serial number"
+
+
+class TooManyCodes(TooManyRequests):
+    code, title = "too-many-codes", "Too many codes were asked for"

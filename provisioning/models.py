@@ -1,0 +1,130 @@
+"""A device's attempt to join, and the codes people type."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from devices.models import Device, Tenant
+from provisioning.states import (
+    HANDED_OVER_STATES,
+    LIVE_STATES,
+    OPEN_STATES,
+    WITH_DEVICE_STATES,
+    CodeState,
+    EnrolmentState,
+)
+
+
+class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
+    def live(self) -> "EnrolmentQuerySet":
+        return self.filter(state__in=LIVE_STATES)
+
+    def waiting(self, moment: datetime) -> "EnrolmentQuerySet":
+        """Those that a person can unlock: waiting, and heard of within the enrolment's lifetime."""
+        return self.filter(state=EnrolmentState.WAITING, last_polled_at__gt=moment - lifetime())
+
+    def stale(self, moment: datetime) -> "EnrolmentQuerySet":
+        """Open ones whose time is over."""
+        return self.filter(
+            Q(state=EnrolmentState.WAITING, last_polled_at__lte=moment - lifetime())
+            | Q(state=EnrolmentState.UNLOCKED, unlocked_at__lte=moment - lifetime())
+        )
+
+
+def lifetime() -> timedelta:
+    """How long a silent device stays waiting, and how long an unlocked one may take to collect its credentials."""
+    return timedelta(seconds=settings.ENROLMENT_LIFETIME)
+
+
+class Enrolment(models.Model):
+    """One device's attempt to join. Its poll token, if it has one, keeps its hand-over from anybody else."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    serial_number = models.CharField(max_length=64)
+    serial_key = models.CharField(max_length=64, editable=False)
+    # Keyed digest; "" for a plain poller, which names only its serial number.
+    poll_token_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # What the device says about itself. Nothing of it is proven.
+    stated_product = models.CharField(max_length=64, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    network = models.GenericIPAddressField(null=True)
+    state = models.CharField(max_length=16, choices=EnrolmentState.choices, default=EnrolmentState.WAITING)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="enrolments")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, null=True, related_name="enrolments")
+    created_at = models.DateTimeField()
+    # Written at most once in half a minute.
+    last_polled_at = models.DateTimeField()
+    unlocked_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = EnrolmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=EnrolmentState.values), name="enrolment_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state__in=WITH_DEVICE_STATES) | Q(device__isnull=False), name="enrolment_let_in_has_device"
+            ),
+            models.UniqueConstraint(
+                fields=["serial_key", "poll_token_digest"],
+                condition=Q(state__in=OPEN_STATES),
+                name="enrolment_one_open_per_poller",
+            ),
+            # Of two with one serial number, one is let in.
+            models.UniqueConstraint(
+                fields=["serial_key"],
+                condition=Q(state__in=WITH_DEVICE_STATES),
+                name="enrolment_one_let_in_per_serial",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["serial_key"], condition=Q(state__in=LIVE_STATES), name="enrolment_live_by_serial"),
+            models.Index(fields=["state", "last_polled_at"], name="enrolment_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"enrolment of {self.serial_number} ({self.state})"
+
+    @property
+    def is_handed_over(self) -> bool:
+        return self.state in HANDED_OVER_STATES
+
+
+class ProvisioningCodeQuerySet(models.QuerySet["ProvisioningCode"]):
+    def redeemable(self, moment: datetime) -> "ProvisioningCodeQuerySet":
+        """Those a person may use now. Expiry is a comparison; no task has to run for it."""
+        return self.filter(state=CodeState.ISSUED, expires_at__gt=moment)
+
+
+class ProvisioningCode(models.Model):
+    """A code that was issued. Kept as a keyed digest; rows stay for a day, so that no code comes back within one."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="codes")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    state = models.CharField(max_length=16, choices=CodeState.choices, default=CodeState.ISSUED)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    redeemed_at = models.DateTimeField(null=True)
+
+    objects = ProvisioningCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=CodeState.values), name="code_state_known"),
+            models.UniqueConstraint(
+                fields=["enrolment"], condition=Q(state=CodeState.ISSUED), name="code_one_issued_per_enrolment"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state=CodeState.ISSUED), name="code_issued_by_expiry"),
+            models.Index(fields=["enrolment", "-issued_at"], name="code_newest_of_enrolment"),
+            models.Index(fields=["issued_at"], name="code_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"code of enrolment {self.enrolment_id} ({self.state})"

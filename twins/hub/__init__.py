@@ -1,0 +1,3 @@
+"""The hub: sessions of devices, whatever protocol they speak. A front door authenticates through it and implements
+`Door`.
+"""
