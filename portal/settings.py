@@ -157,6 +157,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-provisioning-codes": {"task": "provisioning.tasks.expire_codes_task", "schedule": 30.0},
     "expire-enrolments": {"task": "provisioning.tasks.expire_enrolments_task", "schedule": 300.0},
+    "destroy-unconfirmed": {"task": "provisioning.tasks.destroy_unconfirmed_task", "schedule": 60.0},
     "purge-codes": {"task": "provisioning.tasks.purge_codes_task", "schedule": 3600.0},
     "close-abandoned-sessions": {"task": "devices.tasks.close_abandoned_sessions_task", "schedule": 30.0},
 }
@@ -197,7 +198,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gangway",
-    "DESCRIPTION": "Device provisioning and management. Errors are RFC 9457 problems; docs/errors.md lists their codes.",
+    "DESCRIPTION": "Device provisioning and management. Errors are RFC 9457 problems; docs/errors.md lists them.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -233,6 +234,8 @@ USE_TZ = True
 PROVISIONING_CODE_LIFETIME = env.integer("PROVISIONING_CODE_LIFETIME", 300, minimum=30, maximum=3600)  # seconds
 PROVISIONING_CODES_PER_LIFETIME = env.integer("PROVISIONING_CODES_PER_LIFETIME", 3, minimum=1, maximum=100)
 ENROLMENT_LIFETIME = env.integer("ENROLMENT_LIFETIME", 24 * 3600, minimum=300)  # seconds a silent device stays waiting
+# Seconds in which a device with a key or token is given the same credentials again, until it confirms.
+CONFIRMATION_WINDOW = env.integer("CONFIRMATION_WINDOW", 900, minimum=30, maximum=86400)
 POLL_INTERVAL = env.integer("POLL_INTERVAL", 5, minimum=1, maximum=3600)  # seconds, told to devices
 POLL_MINIMUM_INTERVAL = env.integer("POLL_MINIMUM_INTERVAL", 1, minimum=0, maximum=60)  # seconds; 0: no limit
 POLL_WAIT_MAXIMUM = env.integer("POLL_WAIT_MAXIMUM", 60, minimum=1, maximum=600)  # seconds

@@ -7,6 +7,6 @@ class ProvisioningConfig(AppConfig):
 
     def ready(self) -> None:
         from devices.hooks import on_activation
-        from provisioning.services.confirmation import confirm_enrolment
+        from provisioning.services.confirmation import confirm_by_connection
 
-        on_activation(confirm_enrolment)
+        on_activation(confirm_by_connection)

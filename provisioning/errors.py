@@ -10,7 +10,7 @@ DomainError
 │   ├── AlreadyProvisioned
 │   └── EnrolmentClosed        declined or expired; says when a new one may start
 ├── Forbidden
-│   └── WrongPollToken
+│   └── WrongPoller
 ├── InvalidTransition
 │   └── ContestedSerial        several devices poll with one serial number: the code is needed
 └── TooManyRequests
@@ -48,8 +48,8 @@ class EnrolmentClosed(Gone):
     code, title = "enrolment-closed", "The enrolment was closed"
 
 
-class WrongPollToken(Forbidden):
-    code, title = "wrong-poll-token", "This is not the enrolment's poll token"
+class WrongPoller(Forbidden):
+    code, title = "wrong-poller", "The enrolment belongs to another poller"
 
 
 class ContestedSerial(InvalidTransition):

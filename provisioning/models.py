@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from devices.models import Device, Tenant
+from provisioning.pollers import PollerKind
 from provisioning.states import (
     HANDED_OVER_STATES,
     LIVE_STATES,
@@ -45,8 +46,10 @@ class Enrolment(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     serial_number = models.CharField(max_length=64)
     serial_key = models.CharField(max_length=64, editable=False)
-    # Keyed digest; "" for a plain poller, which names only its serial number.
-    poll_token_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # Whom it belongs to (provisioning.pollers). The digest is "" for a plain poller, which names only its serial number.
+    poller_kind = models.CharField(max_length=8, default=PollerKind.PLAIN, editable=False)
+    poller_digest = models.CharField(max_length=64, blank=True, editable=False)
+    public_key = models.CharField(max_length=64, blank=True, editable=False)
     # What the device says about itself. Nothing of it is proven.
     stated_product = models.CharField(max_length=64, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
@@ -59,6 +62,10 @@ class Enrolment(models.Model):
     last_polled_at = models.DateTimeField()
     unlocked_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
+    # What was handed over, for the poller alone to open; gone once it confirmed, or did not in time.
+    sealed_hand_over = models.BinaryField(null=True, editable=False)
+    sealed_until = models.DateTimeField(null=True, editable=False)
+    confirmed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     objects = EnrolmentQuerySet.as_manager()
@@ -70,7 +77,7 @@ class Enrolment(models.Model):
                 condition=~Q(state__in=WITH_DEVICE_STATES) | Q(device__isnull=False), name="enrolment_let_in_has_device"
             ),
             models.UniqueConstraint(
-                fields=["serial_key", "poll_token_digest"],
+                fields=["serial_key", "poller_digest"],
                 condition=Q(state__in=OPEN_STATES),
                 name="enrolment_one_open_per_poller",
             ),
@@ -84,6 +91,9 @@ class Enrolment(models.Model):
         indexes = [
             models.Index(fields=["serial_key"], condition=Q(state__in=LIVE_STATES), name="enrolment_live_by_serial"),
             models.Index(fields=["state", "last_polled_at"], name="enrolment_by_age"),
+            models.Index(
+                fields=["sealed_until"], condition=Q(sealed_until__isnull=False), name="enrolment_sealed_by_end"
+            ),
         ]
 
     def __str__(self) -> str:

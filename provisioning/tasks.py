@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from provisioning.services.expiry import expire_codes, expire_enrolments, purge_codes
+from provisioning.services.expiry import destroy_unconfirmed, expire_codes, expire_enrolments, purge_codes
 
 
 @shared_task
@@ -13,6 +13,11 @@ def expire_codes_task() -> int:
 @shared_task
 def expire_enrolments_task() -> int:
     return expire_enrolments()
+
+
+@shared_task
+def destroy_unconfirmed_task() -> int:
+    return destroy_unconfirmed()
 
 
 @shared_task

@@ -6,15 +6,16 @@ from django.conf import settings
 
 from devices.errors import TooManyRequests
 from portal.lib.throttle import count, counted
+from provisioning.pollers import Poller
 
 _MINUTE = 60
 
 
-def check_poll(name: str, poll_token: str, network: str | None) -> None:
+def check_poll(name: str, poller: Poller, network: str | None) -> None:
     """Raise TooManyRequests when the same poller asked less than a second ago."""
     interval = settings.POLL_MINIMUM_INTERVAL
-    poller = hashlib.sha256(f"{name}\x00{poll_token}\x00{network}".encode()).hexdigest()
-    if interval and count(f"poll:{poller}", window=interval) > 1:
+    key = hashlib.sha256(f"{name}\x00{poller.digest}\x00{network}".encode()).hexdigest()
+    if interval and count(f"poll:{key}", window=interval) > 1:
         raise TooManyRequests(f"Poll every {settings.POLL_INTERVAL} seconds.", retry_after=settings.POLL_INTERVAL)
 
 

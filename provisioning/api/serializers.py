@@ -7,6 +7,8 @@ from rest_framework import serializers
 
 from devices.errors import InvalidRequest
 from devices.serials import MAXIMUM_LENGTH, check_serial_number
+from provisioning.pollers import Poller
+from provisioning.sealing import read_public_key
 
 _POLL_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _ATTRIBUTES = 16
@@ -31,6 +33,28 @@ class PollTokenField(serializers.CharField):
         if not _POLL_TOKEN.fullmatch(text):
             raise serializers.ValidationError("A poll token has 32 to 128 characters of A-Z a-z 0-9 - _.")
         return text
+
+
+class PublicKeyField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            read_public_key(text)
+        except ValueError as error:
+            raise serializers.ValidationError(f"A public key is an X25519 key in base64url. {error}") from None
+        return text
+
+
+class PollerSerializer(serializers.Serializer[Any]):
+    """What binds an enrolment to the device that began it."""
+
+    pollToken = PollTokenField(required=False, default="", help_text="Random, made and kept by the device.")
+    publicKey = PublicKeyField(
+        required=False, default="", help_text="X25519, base64url. The credentials are sealed to it (HPKE, RFC 9180)."
+    )
+
+    def poller(self) -> Poller:
+        return Poller(self.validated_data["pollToken"], self.validated_data["publicKey"])
 
 
 class AttributesField(serializers.DictField):
@@ -58,12 +82,9 @@ def _check_attribute(value: Any) -> None:
         raise serializers.ValidationError("An attribute is a string, a number or a boolean.")
 
 
-class CodeRequestSerializer(serializers.Serializer[Any]):
+class CodeRequestSerializer(PollerSerializer):
     serialNumber = SerialNumberField(help_text="The maker's serial number.")
     product = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
-    pollToken = PollTokenField(
-        required=False, default="", help_text="Made and kept by the device; binds the enrolment."
-    )
     attributes = AttributesField(required=False, default=dict, help_text="What else the device says about itself.")
 
 
@@ -75,10 +96,9 @@ class CodeSerializer(serializers.Serializer[Any]):
     verificationUriComplete = serializers.URLField()
 
 
-class PollRequestSerializer(serializers.Serializer[Any]):
+class PollRequestSerializer(PollerSerializer):
     serialNumber = SerialNumberField(required=False)
     provisioningCode = serializers.CharField(required=False, max_length=32)
-    pollToken = PollTokenField(required=False, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("serialNumber" in attrs) == ("provisioningCode" in attrs):
@@ -101,6 +121,15 @@ class HandOverSerializer(serializers.Serializer[Any]):
     dataResidency = serializers.CharField(help_text="The code of the tenant's region.")
     hubUrl = serializers.URLField()
     portalUrl = serializers.URLField()
+
+
+class SealedHandOverSerializer(serializers.Serializer[Any]):
+    """What a device with a public key is given instead: the same, sealed."""
+
+    status = serializers.ChoiceField(choices=["provisioned"])
+    suite = serializers.CharField(help_text="HPKE suite (RFC 9180), base mode.")
+    sealed = serializers.CharField(help_text="base64url of the encapsulated key and the ciphertext.")
+    confirmBy = serializers.DateTimeField(help_text="Until then the identical bytes are given again.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):

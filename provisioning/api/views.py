@@ -3,14 +3,18 @@
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.actors import Actor
+from devices.basic import read_basic
+from devices.services.credentials import authenticate_device
 from portal.lib.clock import rfc3339
 from portal.lib.network import request_address
 from provisioning.api import limits
@@ -21,13 +25,17 @@ from provisioning.api.serializers import (
     PendingSerializer,
     PollRequestSerializer,
     ProblemSerializer,
+    SealedHandOverSerializer,
 )
 from provisioning.codes import normalise_code
 from provisioning.errors import UnknownCode
 from provisioning.lane import held_poll
+from provisioning.pollers import Poller
 from provisioning.services.codes import issue_code
+from provisioning.services.confirmation import confirm_hand_over
 from provisioning.services.enrolments import Statement
-from provisioning.services.polling import HandOver, Pending, poll_by_code, poll_by_serial
+from provisioning.services.handover import HandOver
+from provisioning.services.polling import Pending, poll_by_code, poll_by_serial
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="A problem (RFC 9457).")
 _PREFER = OpenApiParameter(
@@ -64,7 +72,7 @@ class CodesView(DeviceView):
         body, actor = serializer.validated_data, self.actor(request)
         limits.check_code_request(actor.network)
         issued = issue_code(
-            statement=Statement(body["serialNumber"], body["pollToken"], body["product"], body["attributes"]),
+            statement=Statement(body["serialNumber"], serializer.poller(), body["product"], body["attributes"]),
             actor=actor,
         )
         page = f"{base_url(request)}{reverse('console:claim')}"
@@ -86,7 +94,7 @@ class PollView(DeviceView):
         request=PollRequestSerializer,
         parameters=[_PREFER],
         responses={
-            200: HandOverSerializer,
+            200: PolymorphicProxySerializer("HandOverAnswer", [HandOverSerializer, SealedHandOverSerializer], None),
             202: PendingSerializer,
             400: _PROBLEM,
             403: _PROBLEM,
@@ -96,32 +104,51 @@ class PollView(DeviceView):
         },
         auth=[],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         serializer = PollRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        outcome = self._poll(request, serializer.validated_data)
+        outcome = self._poll(request, serializer.validated_data, serializer.poller())
         if isinstance(outcome, HandOver):
-            return Response(_hand_over(request, outcome), headers={"Cache-Control": "no-store"})
+            return HttpResponse(outcome.body, content_type="application/json", headers={"Cache-Control": "no-store"})
         return _pending(request, outcome)
 
-    def _poll(self, request: Request, body: dict[str, Any]) -> Pending | HandOver:
-        actor, token = self.actor(request), body["pollToken"]
-        held = held_poll(request)
+    def _poll(self, request: Request, body: dict[str, Any], poller: Poller) -> Pending | HandOver:
+        actor, held, url = self.actor(request), held_poll(request), base_url(request)
+        repeated = held is not None and held.is_repeated
         if "serialNumber" in body:
-            if held is None or not held.is_repeated:
-                limits.check_poll(body["serialNumber"], token, actor.network)
-            return poll_by_serial(statement=Statement(body["serialNumber"], token), actor=actor)
+            if not repeated:
+                limits.check_poll(body["serialNumber"], poller, actor.network)
+            statement = Statement(body["serialNumber"], poller)
+            return poll_by_serial(statement=statement, portal_url=url, actor=actor)
         limits.check_misses(actor.network)
         code = normalise_code(body["provisioningCode"])
-        if held is None or not held.is_repeated:
-            limits.check_poll(code or "", token, actor.network)
+        if not repeated:
+            limits.check_poll(code or "", poller, actor.network)
         try:
             if code is None:
                 raise UnknownCode()
-            return poll_by_code(code=code, poll_token=token, actor=actor)
+            return poll_by_code(code=code, poller=poller, portal_url=url, actor=actor)
         except UnknownCode:
             limits.count_miss(actor.network)
             raise
+
+
+class ConfirmView(DeviceView):
+    @extend_schema(
+        operation_id="confirm",
+        summary="Say that the credentials were kept",
+        description="HTTP Basic with device id and device secret, which proves it. May be repeated.",
+        tags=["provisioning"],
+        request=None,
+        responses={204: None, 401: _PROBLEM},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        actor = self.actor(request)
+        device_id, secret = read_basic(request.headers.get("Authorization", ""))
+        device = authenticate_device(device_id=device_id, secret=secret, network=actor.network)
+        confirm_hand_over(device_id=device.device_id, actor=actor)
+        return Response(status=204)
 
 
 def base_url(request: Request) -> str:
@@ -139,17 +166,3 @@ def _pending(request: Request, pending: Pending) -> Response:
         poll_after = 1
     headers = {"Retry-After": str(poll_after), "Cache-Control": "no-store"}
     return Response({"status": "pending", "pollAfter": poll_after}, status=202, headers=headers)
-
-
-def _hand_over(request: Request, outcome: HandOver) -> dict[str, str]:
-    portal_url = outcome.portal_url or base_url(request)
-    hub_url = outcome.hub_url or f"ws{portal_url.removeprefix('http')}/hub/v1"
-    return {
-        "status": "provisioned",
-        "deviceId": str(outcome.device_id),
-        "deviceSecret": outcome.device_secret,
-        "tenantId": str(outcome.tenant_id),
-        "dataResidency": outcome.region,
-        "hubUrl": hub_url,
-        "portalUrl": portal_url,
-    }

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from devices.actors import Actor
 from devices.serials import serial_key
 from portal.lib.clock import now
-from portal.lib.tokens import keyed_digest
-from provisioning.errors import AlreadyProvisioned, EnrolmentClosed, WrongPollToken
+from provisioning.errors import AlreadyProvisioned, EnrolmentClosed, WrongPoller
 from provisioning.models import Enrolment, lifetime
+from provisioning.pollers import Poller, PollerKind
 from provisioning.services.moves import begin_history
 from provisioning.services.removal import end_enrolment
 from provisioning.states import EnrolmentState
@@ -27,20 +27,15 @@ class Statement:
     """What a device says about itself. Nothing of it is proven."""
 
     serial_number: str
-    poll_token: str = ""
+    poller: Poller = Poller()
     product: str = ""
     attributes: dict[str, Any] | None = None
-
-
-def poll_token_digest(poll_token: str) -> str:
-    """Keyed, because a device could choose a poor token. "" stays "": a plain poller."""
-    return keyed_digest(settings.SECRET_KEY, "poll-token", poll_token) if poll_token else ""
 
 
 def find_or_begin(*, statement: Statement, actor: Actor) -> Enrolment:
     """The live enrolment of the device that speaks, or a new one.
 
-    Raises AlreadyProvisioned when its serial number came aboard, WrongPollToken when it was let in for another
+    Raises AlreadyProvisioned when its serial number came aboard, WrongPoller when it was let in for another
     poller, EnrolmentClosed when it was declined within the last hour.
     """
     for _ in range(3):
@@ -70,16 +65,25 @@ def expire_enrolment(*, enrolment: Enrolment) -> None:
 
 
 def _find(statement: Statement) -> Enrolment | None:
-    digest = poll_token_digest(statement.poll_token)
+    poller = statement.poller
     rows = list(Enrolment.objects.live().filter(serial_key=serial_key(statement.serial_number)))
-    mine = next((row for row in rows if row.poll_token_digest == digest and not row.is_handed_over), None)
-    if any(row.is_handed_over for row in rows):
-        raise AlreadyProvisioned("A device with this serial number came aboard before.")
-    if mine is None and any(row.state == EnrolmentState.UNLOCKED and not _is_stale(row, now()) for row in rows):
-        raise WrongPollToken("The serial number was let in for another poll token.")
+    mine = next((row for row in rows if row.poller_digest == poller.digest), None)
+    if mine is not None and not (mine.is_handed_over and poller.kind == PollerKind.PLAIN):
+        return mine
+    _refuse_other_pollers(rows)
     if mine is None:
-        _refuse_if_declined(statement, digest)
+        _refuse_if_declined(statement, poller.digest)
     return mine
+
+
+def _refuse_other_pollers(rows: list[Enrolment]) -> None:
+    """Nobody but its poller learns more of a serial number that was let in than that it was."""
+    for row in rows:
+        delivered = row.state == EnrolmentState.DELIVERED and row.poller_kind != PollerKind.PLAIN
+        if delivered or (row.state == EnrolmentState.UNLOCKED and not _is_stale(row, now())):
+            raise WrongPoller("The serial number was let in for another poller.")
+        if row.is_handed_over:
+            raise AlreadyProvisioned("A device with this serial number came aboard before.")
 
 
 def _refuse_if_declined(statement: Statement, digest: str) -> None:
@@ -87,7 +91,7 @@ def _refuse_if_declined(statement: Statement, digest: str) -> None:
     declined = (
         Enrolment.objects.filter(
             serial_key=serial_key(statement.serial_number),
-            poll_token_digest=digest,
+            poller_digest=digest,
             state=EnrolmentState.DECLINED,
             ended_at__gt=moment - DECLINE_PAUSE,
         )
@@ -108,7 +112,9 @@ def seconds_until(end: datetime, moment: datetime) -> int:
 def _is_stale(enrolment: Enrolment, moment: datetime) -> bool:
     if enrolment.state == EnrolmentState.WAITING:
         return enrolment.last_polled_at <= moment - lifetime()
-    return enrolment.unlocked_at is not None and enrolment.unlocked_at <= moment - lifetime()
+    if enrolment.state != EnrolmentState.UNLOCKED or enrolment.unlocked_at is None:
+        return False
+    return enrolment.unlocked_at <= moment - lifetime()
 
 
 @transaction.atomic
@@ -117,7 +123,9 @@ def _begin(statement: Statement, actor: Actor) -> Enrolment:
     enrolment = Enrolment.objects.create(
         serial_number=statement.serial_number,
         serial_key=serial_key(statement.serial_number),
-        poll_token_digest=poll_token_digest(statement.poll_token),
+        poller_kind=statement.poller.kind,
+        poller_digest=statement.poller.digest,
+        public_key=statement.poller.public_key,
         stated_product=statement.product,
         attributes=statement.attributes or {},
         network=actor.network,

@@ -47,6 +47,14 @@ def expire_enrolments() -> int:
             return ended
 
 
+def destroy_unconfirmed() -> int:
+    """Destroy what was sealed for devices that did not confirm in time. Returns for how many.
+
+    Their enrolments stay delivered: support sees that the credentials were collected and never used.
+    """
+    return Enrolment.objects.filter(sealed_until__lte=now()).update(sealed_hand_over=None, sealed_until=None)
+
+
 def purge_codes() -> int:
     """Delete rows of codes that may be issued again. Returns how many."""
     deleted, _ = ProvisioningCode.objects.filter(issued_at__lt=now() - CODE_KEPT).delete()

@@ -33,7 +33,7 @@ def move_enrolment(
     if time_field := _TIME_FIELDS.get(to):
         fields[time_field] = moment
     if to in _ENDS:
-        fields["ended_at"] = moment
+        fields |= {"ended_at": moment, "sealed_hand_over": None, "sealed_until": None}
     changed = Enrolment.objects.filter(pk=enrolment.pk, state=from_state).update(state=to, **fields)
     if not changed:
         raise InvalidTransition("Somebody else was first.")

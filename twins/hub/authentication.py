@@ -2,31 +2,15 @@
 socket.
 """
 
-import base64
-import binascii
-
 from django.conf import settings
 
-from devices.errors import DomainError, Unauthenticated
+from devices.basic import read_basic
+from devices.errors import DomainError
 from devices.services.credentials import authenticate_device
 from portal.lib.aio import run_db
 from portal.lib.asgi import AsgiApp, Receive, Scope, Send
 from portal.lib.network import client_address
 from portal.lib.request_id import begin_request
-
-
-def read_basic(header: str) -> tuple[str, str]:
-    """User name and password of an Authorization header. Raises Unauthenticated."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        raise Unauthenticated("HTTP Basic is needed: device id and device secret.")
-    try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise Unauthenticated("The Authorization header could not be read.") from None
-    if not colon:
-        raise Unauthenticated("The Authorization header could not be read.")
-    return user, password
 
 
 class DeviceAuthentication:

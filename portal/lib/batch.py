@@ -1,0 +1,58 @@
+"""Natural micro-batching: whatever waits goes into one call. No timers.
+
+While one flush runs, the next batch gathers; so a lone caller waits for nobody, and a thousand callers share one
+transaction.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batcher(Generic[Item, Result]):
+    """Collects the items of concurrent callers for `flush`, which answers them in their order.
+
+    One that fails for all of them fails each caller with its exception. An element of the answer that is an exception
+    fails only the caller it belongs to.
+    """
+
+    def __init__(
+        self, flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, limit: int
+    ) -> None:
+        self._flush = flush
+        self._limit = limit
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._runner: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Result:
+        """The result for one item, once the flush that holds it is done."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+                await self._settle(batch)
+        finally:
+            self._runner = None
+
+    async def _settle(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._flush([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001  it is not handled here, but by each caller
+            results = [error] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            # A caller that was cancelled meanwhile wants nothing any more.
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
