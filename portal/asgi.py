@@ -18,7 +18,8 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from portal.body_limit import BodyLimit  # noqa: E402
 from portal.console.consumers import LiveConsumer  # noqa: E402
 from portal.sockets import SocketPaths  # noqa: E402
-from provisioning.lane import HeldPolls  # noqa: E402
+from provisioning.lane.held import HeldPolls  # noqa: E402
+from provisioning.lane.pending import PendingLane  # noqa: E402
 from twins.consumers import NativeDoor  # noqa: E402
 from twins.hub.authentication import DeviceAuthentication  # noqa: E402
 
@@ -29,7 +30,7 @@ browser_sockets: Any = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsu
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(HeldPolls(django_application)),
+        "http": HeldPolls(PendingLane(BodyLimit(django_application))),
         "websocket": SocketPaths({"/hub/v1": device_sockets, "/live": browser_sockets}),
     }
 )

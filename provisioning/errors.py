@@ -12,7 +12,9 @@ DomainError
 ├── Forbidden
 │   └── WrongPoller
 ├── InvalidTransition
-│   └── ContestedSerial        several devices poll with one serial number: the code is needed
+│   ├── ContestedSerial        several devices poll with one serial number: the code is needed
+│   ├── MatchNumberNeeded      the device now shows two digits: they are needed along with the code
+│   └── MatchNumberWrong       and these were others: the enrolment is closed
 └── TooManyRequests
     └── TooManyCodes
 """
@@ -54,6 +56,14 @@ class WrongPoller(Forbidden):
 
 class ContestedSerial(InvalidTransition):
     code, title = "contested-serial", "Several devices claim this serial number"
+
+
+class MatchNumberNeeded(InvalidTransition):
+    code, title = "match-number-needed", "Enter the two digits the device shows now"
+
+
+class MatchNumberWrong(InvalidTransition):
+    code, title = "match-number-wrong", "These are not the two digits the device shows"
 
 
 class TooManyCodes(TooManyRequests):

@@ -18,6 +18,9 @@ from provisioning.states import (
     EnrolmentState,
 )
 
+# A device that lost its key comes back with a new one; what was not heard of for so long is no rival any more.
+CONTEST_WINDOW = timedelta(minutes=10)
+
 
 class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
     def live(self) -> "EnrolmentQuerySet":
@@ -26,6 +29,11 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
     def waiting(self, moment: datetime) -> "EnrolmentQuerySet":
         """Those that a person can unlock: waiting, and heard of within the enrolment's lifetime."""
         return self.filter(state=EnrolmentState.WAITING, last_polled_at__gt=moment - lifetime())
+
+    def rivals(self, enrolment: "Enrolment", moment: datetime) -> "EnrolmentQuerySet":
+        """Other pollers that wait with the same serial number and were heard of lately."""
+        heard = self.filter(state=EnrolmentState.WAITING, last_polled_at__gt=moment - CONTEST_WINDOW)
+        return heard.filter(serial_key=enrolment.serial_key).exclude(pk=enrolment.pk)
 
     def stale(self, moment: datetime) -> "EnrolmentQuerySet":
         """Open ones whose time is over."""
@@ -46,7 +54,7 @@ class Enrolment(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     serial_number = models.CharField(max_length=64)
     serial_key = models.CharField(max_length=64, editable=False)
-    # Whom it belongs to (provisioning.pollers). The digest is "" for a plain poller, which names only its serial number.
+    # Whom it belongs to (provisioning.pollers); "" is the digest of a plain poller, who names only its serial number.
     poller_kind = models.CharField(max_length=8, default=PollerKind.PLAIN, editable=False)
     poller_digest = models.CharField(max_length=64, blank=True, editable=False)
     public_key = models.CharField(max_length=64, blank=True, editable=False)
@@ -55,6 +63,8 @@ class Enrolment(models.Model):
     attributes = models.JSONField(default=dict, blank=True)
     network = models.GenericIPAddressField(null=True)
     state = models.CharField(max_length=16, choices=EnrolmentState.choices, default=EnrolmentState.WAITING)
+    # Two digits that only the device that got the code is told; "" until a person's entry of it needs them.
+    match_number = models.CharField(max_length=2, blank=True, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="enrolments")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, null=True, related_name="enrolments")
     created_at = models.DateTimeField()

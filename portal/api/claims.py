@@ -39,7 +39,12 @@ class ClaimsView(APIView):
         with counting_wrong_entries(user.pk):
             if "provisioningCode" in body:
                 device = claim_by_code(
-                    code=body["provisioningCode"], tenant=tenant, name=body["name"], product=product, actor=actor
+                    code=body["provisioningCode"],
+                    tenant=tenant,
+                    name=body["name"],
+                    product=product,
+                    match_number=body["matchNumber"],
+                    actor=actor,
                 )
             else:
                 device = claim_by_serial(

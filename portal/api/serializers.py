@@ -13,6 +13,9 @@ from portal.lib.clock import now, rfc3339
 class ClaimRequestSerializer(serializers.Serializer[Any]):
     provisioningCode = serializers.CharField(required=False, max_length=32)
     serialNumber = serializers.CharField(required=False, max_length=MAXIMUM_LENGTH)
+    matchNumber = serializers.CharField(
+        required=False, default="", max_length=8, help_text="Two digits, where the answer was match-number-needed."
+    )
     tenant = serializers.UUIDField(required=False, help_text="Needed only by members of several tenants.")
     name = serializers.CharField(required=False, default="", max_length=100, allow_blank=True)
     product = serializers.CharField(

@@ -1,21 +1,22 @@
 """How often a network may ask. Counted per network, so that nobody can keep a device out by asking in its name."""
 
-import hashlib
-
 from django.conf import settings
 
 from devices.errors import TooManyRequests
+from devices.serials import serial_key
 from portal.lib.throttle import count, counted
+from provisioning.lane.pace import poller_key, polls
+from provisioning.lane.requests import PollContext
 from provisioning.pollers import Poller
 
 _MINUTE = 60
 
 
-def check_poll(name: str, poller: Poller, network: str | None) -> None:
+def check_poll(name: str, poller: Poller, network: str | None, context: PollContext) -> None:
     """Raise TooManyRequests when the same poller asked less than a second ago."""
-    interval = settings.POLL_MINIMUM_INTERVAL
-    key = hashlib.sha256(f"{name}\x00{poller.digest}\x00{network}".encode()).hexdigest()
-    if interval and count(f"poll:{key}", window=interval) > 1:
+    if context.is_repeated or context.is_paced:
+        return
+    if not polls.allows(poller_key(serial_key(name), poller.digest, network), settings.POLL_MINIMUM_INTERVAL):
         raise TooManyRequests(f"Poll every {settings.POLL_INTERVAL} seconds.", retry_after=settings.POLL_INTERVAL)
 
 

@@ -82,9 +82,15 @@ def _check_attribute(value: Any) -> None:
         raise serializers.ValidationError("An attribute is a string, a number or a boolean.")
 
 
-class CodeRequestSerializer(PollerSerializer):
-    serialNumber = SerialNumberField(help_text="The maker's serial number.")
+class StatementSerializer(PollerSerializer):
+    """What a device says about itself."""
+
     product = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    attributes = AttributesField(required=False, default=dict, help_text="Shown to the person who decides.")
+
+
+class CodeRequestSerializer(StatementSerializer):
+    serialNumber = SerialNumberField(help_text="The maker's serial number.")
     attributes = AttributesField(required=False, default=dict, help_text="What else the device says about itself.")
 
 
@@ -96,7 +102,7 @@ class CodeSerializer(serializers.Serializer[Any]):
     verificationUriComplete = serializers.URLField()
 
 
-class PollRequestSerializer(PollerSerializer):
+class PollRequestSerializer(StatementSerializer):
     serialNumber = SerialNumberField(required=False)
     provisioningCode = serializers.CharField(required=False, max_length=32)
 
@@ -111,6 +117,7 @@ class PollRequestSerializer(PollerSerializer):
 class PendingSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["pending"])
     pollAfter = serializers.IntegerField(help_text="Seconds.")
+    matchNumber = serializers.CharField(required=False, help_text="Two digits to show to the person who lets it in.")
 
 
 class HandOverSerializer(serializers.Serializer[Any]):

@@ -29,7 +29,7 @@ from provisioning.api.serializers import (
 )
 from provisioning.codes import normalise_code
 from provisioning.errors import UnknownCode
-from provisioning.lane import held_poll
+from provisioning.lane.requests import poll_context
 from provisioning.pollers import Poller
 from provisioning.services.codes import issue_code
 from provisioning.services.confirmation import confirm_hand_over
@@ -113,17 +113,14 @@ class PollView(DeviceView):
         return _pending(request, outcome)
 
     def _poll(self, request: Request, body: dict[str, Any], poller: Poller) -> Pending | HandOver:
-        actor, held, url = self.actor(request), held_poll(request), base_url(request)
-        repeated = held is not None and held.is_repeated
+        actor, context, url = self.actor(request), poll_context(request), base_url(request)
         if "serialNumber" in body:
-            if not repeated:
-                limits.check_poll(body["serialNumber"], poller, actor.network)
-            statement = Statement(body["serialNumber"], poller)
+            limits.check_poll(body["serialNumber"], poller, actor.network, context)
+            statement = Statement(body["serialNumber"], poller, body["product"], body["attributes"])
             return poll_by_serial(statement=statement, portal_url=url, actor=actor)
         limits.check_misses(actor.network)
         code = normalise_code(body["provisioningCode"])
-        if not repeated:
-            limits.check_poll(code or "", poller, actor.network)
+        limits.check_poll(code or "", poller, actor.network, context)
         try:
             if code is None:
                 raise UnknownCode()
@@ -134,6 +131,9 @@ class PollView(DeviceView):
 
 
 class ConfirmView(DeviceView):
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="gangway"'
+
     @extend_schema(
         operation_id="confirm",
         summary="Say that the credentials were kept",
@@ -158,11 +158,13 @@ def base_url(request: Request) -> str:
 
 
 def _pending(request: Request, pending: Pending) -> Response:
-    poll_after = settings.POLL_INTERVAL
-    held = held_poll(request)
-    if held is not None:
-        # It waits here, not between two requests.
-        held.enrolment_id = pending.enrolment_id
-        poll_after = 1
+    context = poll_context(request)
+    # A held poll waits here, and not between two requests; one that is told something new is not held any longer.
+    poll_after = 1 if context.is_held else settings.POLL_INTERVAL
+    answer: dict[str, Any] = {"status": "pending", "pollAfter": poll_after}
+    if pending.match_number:
+        answer["matchNumber"] = pending.match_number
+    context.enrolment_id = pending.enrolment_id
+    context.is_news = bool(pending.match_number)
     headers = {"Retry-After": str(poll_after), "Cache-Control": "no-store"}
-    return Response({"status": "pending", "pollAfter": poll_after}, status=202, headers=headers)
+    return Response(answer, status=202, headers=headers)

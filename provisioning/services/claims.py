@@ -1,19 +1,27 @@
 """A person lets a device in, or says that it is not theirs."""
 
 import logging
+import secrets
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
 from devices.actors import Actor
 from devices.errors import InvalidTransition
+from devices.hints import hint_enrolment_changed
 from devices.models import Device, Product, Tenant
 from devices.serials import serial_key
 from devices.services.inventory import create_device
 from portal.lib.clock import now
 from portal.lib.logs import log_event
 from provisioning.codes import normalise_code
-from provisioning.errors import CodeNotUsable, ContestedSerial, SerialNotWaiting
+from provisioning.errors import (
+    CodeNotUsable,
+    ContestedSerial,
+    MatchNumberNeeded,
+    MatchNumberWrong,
+    SerialNotWaiting,
+)
 from provisioning.models import Enrolment, ProvisioningCode
 from provisioning.services.codes import code_digest
 from provisioning.services.moves import move_code, move_enrolment, revoke_issued_code
@@ -43,19 +51,29 @@ def find_waiting(*, entry: str) -> Waiting:
     if code is not None:
         row = _redeemable(code)
         if row is not None:
-            return Waiting(row.enrolment, row, _is_contested(row.enrolment.serial_key))
+            return Waiting(row.enrolment, row, _is_contested(row.enrolment))
     return _by_serial(entry, maybe_code=code is not None)
 
 
-def claim_by_code(*, code: str, tenant: Tenant, name: str = "", product: Product | None = None, actor: Actor) -> Device:
+def claim_by_code(
+    *,
+    code: str,
+    tenant: Tenant,
+    name: str = "",
+    product: Product | None = None,
+    match_number: str = "",
+    actor: Actor,
+) -> Device:
     """Let in the device that shows this code, as a device of the tenant.
 
-    Raises CodeNotUsable (unknown, used, expired: not said which), SerialInUse.
+    Raises CodeNotUsable (unknown, used, expired: not said which), SerialInUse; MatchNumberNeeded when several devices
+    poll with its serial number, MatchNumberWrong after one wrong try.
     """
     normalised = normalise_code(code)
     row = _redeemable(normalised) if normalised else None
     if row is None:
         raise CodeNotUsable("Check the device's screen: it may show a new code by now.")
+    _check_match_number(row.enrolment, match_number, actor)
     return _unlock(row.enrolment, row, tenant, name, product, actor)
 
 
@@ -86,14 +104,38 @@ def _redeemable(code: str) -> ProvisioningCode | None:
 
 
 def _by_serial(entry: str, *, maybe_code: bool) -> Waiting:
-    rows = list(Enrolment.objects.waiting(now()).filter(serial_key=serial_key(entry))[:2])
-    if not rows:
+    """The attempt heard of last; earlier ones of the same device have fallen silent."""
+    waiting = Enrolment.objects.waiting(now()).filter(serial_key=serial_key(entry)).order_by("-last_polled_at", "-pk")
+    enrolment = waiting.first()
+    if enrolment is None:
         raise CodeNotUsable() if maybe_code else SerialNotWaiting()
-    return Waiting(rows[0], None, len(rows) > 1)
+    return Waiting(enrolment, None, _is_contested(enrolment))
 
 
-def _is_contested(key: str) -> bool:
-    return Enrolment.objects.waiting(now()).filter(serial_key=key).count() > 1
+def _is_contested(enrolment: Enrolment) -> bool:
+    return Enrolment.objects.rivals(enrolment, now()).exists()
+
+
+def _check_match_number(enrolment: Enrolment, entry: str, actor: Actor) -> None:
+    """Where a serial number is contested, the code alone is not enough: a rogue's code could have been passed on.
+
+    The two digits are told to the one device whose code was entered, by its next poll. There is one try.
+    """
+    if not enrolment.match_number:
+        if not _is_contested(enrolment):
+            return
+        with transaction.atomic():
+            number = f"{secrets.randbelow(100):02d}"
+            Enrolment.objects.filter(pk=enrolment.pk, match_number="").update(match_number=number)
+            hint_enrolment_changed(enrolment.public_id)
+        raise MatchNumberNeeded("Several devices claim this serial number. The right one now shows two digits.")
+    if not entry:
+        raise MatchNumberNeeded()
+    if not secrets.compare_digest(enrolment.match_number.encode(), entry.strip().encode()):
+        end_enrolment(
+            enrolment=enrolment, to=EnrolmentState.DECLINED, actor=actor, reason="a wrong match number was entered"
+        )
+        raise MatchNumberWrong("The enrolment was closed. Restart the device to begin another.")
 
 
 @transaction.atomic

@@ -17,9 +17,13 @@ from provisioning.states import CodeState, EnrolmentState
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Nobody has let the device in yet. `enrolment_id` is what a held poll waits for."""
+    """Nobody has let the device in yet. `enrolment_id` is what a held poll waits for.
+
+    `match_number` is two digits for the device to show, once a person needs them to tell it from a rival.
+    """
 
     enrolment_id: uuid.UUID
+    match_number: str = ""
 
 
 def poll_by_serial(*, statement: Statement, portal_url: str, actor: Actor) -> Pending | HandOver:
@@ -53,7 +57,7 @@ def _answer(enrolment: Enrolment, poller: Poller, portal_url: str, actor: Actor)
     match enrolment.state:
         case EnrolmentState.WAITING:
             note_poll(enrolment=enrolment, network=actor.network)
-            return Pending(enrolment.public_id)
+            return Pending(enrolment.public_id, enrolment.match_number)
         case EnrolmentState.UNLOCKED:
             return hand_over(enrolment=enrolment, poller=poller, portal_url=portal_url, actor=actor)
         case EnrolmentState.DELIVERED if poller.kind != PollerKind.PLAIN:

@@ -1,0 +1,131 @@
+"""The answer "still pending", from look-ups that all polls waiting in this process share."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from devices.errors import InvalidRequest
+from devices.serials import check_serial_number, serial_key
+from portal.lib.aio import run_db
+from portal.lib.asgi import AsgiApp, Message, Receive, Scope, Send
+from portal.lib.batch import Batcher
+from portal.lib.network import client_address
+from portal.lib.request_id import begin_request
+from portal.lib.strict_json import StrictJsonError, parse
+from provisioning.lane import pace
+from provisioning.lane.requests import BODY_LIMIT, SCOPE_KEY, PollContext, is_poll, read_body, replay_body
+from provisioning.pollers import Poller
+from provisioning.store import PendingRow, PollKey, find_pending
+
+_BATCH = 512
+_TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}")
+
+
+class PendingLane:
+    """ASGI middleware. A poll that is anything else than pending goes on to the view untouched."""
+
+    def __init__(self, inner: AsgiApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_poll(scope):
+            await self._inner(scope, receive, send)
+            return
+        messages = await read_body(receive)
+        if messages is None:
+            return
+        context = scope.setdefault(SCOPE_KEY, PollContext())
+        key = _read_key(scope, messages)
+        row = await self._find(key, context) if key is not None else None
+        if row is None:
+            await self._inner(scope, replay_body(messages, receive), send)
+            return
+        context.enrolment_id = row.public_id
+        await _answer_pending(context, begin_request(_header(scope, b"x-request-id")), send)
+
+    async def _find(self, key: PollKey, context: PollContext) -> PendingRow | None:
+        if not context.is_repeated:
+            poller = pace.poller_key(key.serial_key, key.poller_digest, key.network)
+            if not pace.polls.allows(poller, settings.POLL_MINIMUM_INTERVAL):
+                return None
+            context.is_paced = True
+        try:
+            return await _look_ups().submit(key)
+        except DatabaseError:
+            # The view says what there is to say.
+            return None
+
+
+async def _flush(keys: Sequence[PollKey]) -> Sequence[PendingRow | None]:
+    return await run_db(find_pending, keys=keys)
+
+
+_batchers: dict[asyncio.AbstractEventLoop, Batcher[PollKey, PendingRow | None]] = {}
+
+
+def _look_ups() -> Batcher[PollKey, PendingRow | None]:
+    """The batcher of the running event loop."""
+    loop = asyncio.get_running_loop()
+    batcher = _batchers.get(loop)
+    if batcher is None:
+        for closed in [known for known in _batchers if known.is_closed()]:
+            del _batchers[closed]
+        batcher = _batchers[loop] = Batcher(_flush, limit=_BATCH)
+    return batcher
+
+
+def _read_key(scope: Scope, messages: list[Message]) -> PollKey | None:
+    """What the poll is looked up by, or None when the view has to look at it."""
+    if _header(scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
+        return None
+    body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(m.get("body", b"") for m in messages)
+    if len(body) > BODY_LIMIT:
+        return None
+    try:
+        document = parse(body)
+    except StrictJsonError:
+        return None
+    return _key_of(document, scope) if isinstance(document, dict) else None
+
+
+def _key_of(document: dict[str, Any], scope: Scope) -> PollKey | None:
+    serial, token, key = (document.get(name, "") for name in ("serialNumber", "pollToken", "publicKey"))
+    if "provisioningCode" in document or not all(isinstance(value, str) for value in (serial, token, key)):
+        return None
+    if not _TEXT.fullmatch(token) or not _TEXT.fullmatch(key):
+        return None
+    try:
+        serial = check_serial_number(serial)
+    except InvalidRequest:
+        return None
+    peer = scope["client"][0] if scope.get("client") else None
+    forwarded = _header(scope, b"x-forwarded-for") if settings.TRUSTED_PROXIES else ""
+    network = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
+    return PollKey(serial_key(serial), Poller(token, key).digest, network)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    for candidate, value in scope["headers"]:
+        if candidate == name:
+            text: str = value.decode("latin-1")
+            return text
+    return ""
+
+
+async def _answer_pending(context: PollContext, request_id: str, send: Send) -> None:
+    poll_after = str(1 if context.is_held else settings.POLL_INTERVAL).encode()
+    body = b'{"status":"pending","pollAfter":' + poll_after + b"}"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", poll_after),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
