@@ -6,6 +6,7 @@ from the view. A hint (devices.hints) wakes the poll; a lost hint costs at most 
 """
 
 import asyncio
+import logging
 import re
 import time
 import uuid
@@ -13,10 +14,13 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 
 from devices.hints import ENROLMENTS_GROUP, channel_layer
 from portal.lib.asgi import AsgiApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
 
 POLL_PATH = "/api/v1/provisioning/poll"
 _BODY_LIMIT = 16 * 1024
@@ -62,7 +66,13 @@ class HeldPolls:
 
     async def _hold(self, scope: Scope, body: list[Message], receive: Receive, send: Send, wait: int) -> None:
         deadline = time.monotonic() + wait
-        changes = await get_changes()
+        try:
+            changes = await get_changes()
+        except (RedisError, OSError):
+            # Without hints there is nothing to wait for: the poll is answered as one without a preference.
+            logger.warning("polls-not-held", exc_info=True)
+            await self._inner(scope, _replayed(body, receive), send)
+            return
         held = HeldPoll()
         while True:
             # Watching begins before the look-up: a change in between is not missed.
@@ -80,13 +90,7 @@ class HeldPolls:
 
     async def _ask(self, scope: Scope, body: list[Message], receive: Receive) -> "Answer":
         answer = Answer()
-        messages = iter(body)
-
-        async def replayed() -> Message:
-            message = next(messages, None)
-            return message if message is not None else await receive()
-
-        await self._inner(scope, replayed, answer.collect)
+        await self._inner(scope, _replayed(body, receive), answer.collect)
         return answer
 
 
@@ -215,6 +219,17 @@ async def _read_body(receive: Receive) -> list[Message] | None:
         size += len(message.get("body", b""))
         if not message.get("more_body") or size > _BODY_LIMIT:
             return messages
+
+
+def _replayed(body: list[Message], receive: Receive) -> Receive:
+    """A `receive` that gives again what was read, then what comes."""
+    messages = iter(body)
+
+    async def replayed() -> Message:
+        message = next(messages, None)
+        return message if message is not None else await receive()
+
+    return replayed
 
 
 async def _wait_for(watch: Watch, receive: Receive, seconds: float) -> bool:

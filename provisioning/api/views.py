@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from devices.actors import Actor
+from devices.serials import serial_key
 from portal.lib.clock import rfc3339
 from portal.lib.network import request_address
 from provisioning.api import limits
@@ -109,7 +110,7 @@ class PollView(DeviceView):
         held = held_poll(request)
         if "serialNumber" in body:
             if held is None or not held.is_repeated:
-                limits.check_poll(body["serialNumber"], token, actor.network)
+                limits.check_poll(serial_key(body["serialNumber"]), token, actor.network)
             return poll_by_serial(statement=Statement(body["serialNumber"], token), actor=actor)
         limits.check_misses(actor.network)
         code = normalise_code(body["provisioningCode"])

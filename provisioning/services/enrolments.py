@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from devices.actors import Actor
+from devices.errors import InvalidTransition
 from devices.serials import serial_key
 from portal.lib.clock import now
 from portal.lib.tokens import keyed_digest
@@ -44,15 +45,10 @@ def find_or_begin(*, statement: Statement, actor: Actor) -> Enrolment:
     poller, EnrolmentClosed when it was declined within the last hour.
     """
     for _ in range(3):
-        enrolment = _find(statement)
-        if enrolment is not None and not _is_stale(enrolment, now()):
-            return enrolment
-        if enrolment is not None:
-            expire_enrolment(enrolment=enrolment)
         try:
-            return _begin(statement, actor)
-        except IntegrityError:
-            # The same device asked twice at once: the other request began it.
+            return _find(statement, _current(statement)) or _begin(statement, actor)
+        except (IntegrityError, InvalidTransition):
+            # The same device asked twice at once: the other request began it, or ended its predecessor.
             continue
     raise EnrolmentClosed("The enrolment could not be begun.", retry_after=settings.POLL_INTERVAL)
 
@@ -69,13 +65,24 @@ def expire_enrolment(*, enrolment: Enrolment) -> None:
     end_enrolment(enrolment=enrolment, to=EnrolmentState.EXPIRED, actor=Actor.system(), reason="its time was over")
 
 
-def _find(statement: Statement) -> Enrolment | None:
-    digest = poll_token_digest(statement.poll_token)
+def _current(statement: Statement) -> list[Enrolment]:
+    """The live enrolments of the serial number. Those whose time is over end here, also other pollers': no sweep has
+    to run for that.
+    """
+    moment = now()
     rows = list(Enrolment.objects.live().filter(serial_key=serial_key(statement.serial_number)))
+    stale = [row for row in rows if _is_stale(row, moment)]
+    for enrolment in stale:
+        expire_enrolment(enrolment=enrolment)
+    return [row for row in rows if row not in stale]
+
+
+def _find(statement: Statement, rows: list[Enrolment]) -> Enrolment | None:
+    digest = poll_token_digest(statement.poll_token)
     mine = next((row for row in rows if row.poll_token_digest == digest and not row.is_handed_over), None)
     if any(row.is_handed_over for row in rows):
         raise AlreadyProvisioned("A device with this serial number came aboard before.")
-    if mine is None and any(row.state == EnrolmentState.UNLOCKED and not _is_stale(row, now()) for row in rows):
+    if mine is None and any(row.state == EnrolmentState.UNLOCKED for row in rows):
         raise WrongPollToken("The serial number was let in for another poll token.")
     if mine is None:
         _refuse_if_declined(statement, digest)
@@ -106,9 +113,12 @@ def seconds_until(end: datetime, moment: datetime) -> int:
 
 
 def _is_stale(enrolment: Enrolment, moment: datetime) -> bool:
-    if enrolment.state == EnrolmentState.WAITING:
-        return enrolment.last_polled_at <= moment - lifetime()
-    return enrolment.unlocked_at is not None and enrolment.unlocked_at <= moment - lifetime()
+    match enrolment.state:
+        case EnrolmentState.WAITING:
+            return enrolment.last_polled_at <= moment - lifetime()
+        case EnrolmentState.UNLOCKED:
+            return enrolment.unlocked_at is not None and enrolment.unlocked_at <= moment - lifetime()
+    return False
 
 
 @transaction.atomic
