@@ -1,7 +1,6 @@
 """HTTP Basic (RFC 7617): how devices present their id and secret, on sockets and over HTTP."""
 
 import base64
-import binascii
 
 from devices.errors import Unauthenticated
 
@@ -13,7 +12,8 @@ def read_basic(header: str) -> tuple[str, str]:
         raise Unauthenticated("HTTP Basic is needed: device id and device secret.")
     try:
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
+        # Not only of base64 and UTF-8: characters outside ASCII raise it bare.
         raise Unauthenticated("The Authorization header could not be read.") from None
     if not colon:
         raise Unauthenticated("The Authorization header could not be read.")

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from devices.errors import PayloadTooLarge
+from portal.lib.request_id import begin_request
 
 LIMIT = 1024 * 1024
 
@@ -32,6 +33,7 @@ class BodyLimit:
 
 
 async def _refuse(scope: dict[str, Any], send: Any) -> None:
+    request_id = begin_request()
     error = PayloadTooLarge(f"A body has at most {LIMIT} bytes.")
     problem = {
         "type": f"/errors/{error.code}",
@@ -40,11 +42,13 @@ async def _refuse(scope: dict[str, Any], send: Any) -> None:
         "detail": error.detail,
         "instance": scope["path"],
         "code": error.code,
+        "requestId": request_id,
     }
     body = json.dumps(problem).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})

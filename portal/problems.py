@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
@@ -108,5 +108,8 @@ def _challenge(context: Mapping[str, Any]) -> str | None:
 
 
 def _host(request: HttpRequest) -> str:
-    # get_host() raises for a host that is not allowed; an error must not fail.
-    return str(request.META.get("SERVER_NAME", "localhost")) if not settings.ALLOWED_HOSTS else request.get_host()
+    try:
+        return request.get_host()
+    except DisallowedHost:
+        # Which may be the error that is being told.
+        return str(request.META.get("SERVER_NAME", "localhost"))

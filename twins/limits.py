@@ -68,8 +68,9 @@ def _check_value(value: Any, pointer: str, depth: int) -> None:
             _check_string(value, pointer)
         case int() if not -INTEGER <= value <= INTEGER:
             raise InvalidPatch("Integers lie within ±(2^52 − 1).", pointer=pointer)
-        case float() if value != value or value in (float("inf"), float("-inf")):
-            raise InvalidPatch("Numbers are finite.", pointer=pointer)
+        case float() if not -INTEGER <= value <= INTEGER:
+            # NaN and the infinities too. PostgreSQL would give 1e300 back as an integer of 301 digits.
+            raise InvalidPatch("Numbers are finite and lie within ±(2^52 − 1).", pointer=pointer)
 
 
 def _check_array(value: list[Any], pointer: str, depth: int) -> None:

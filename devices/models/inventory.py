@@ -76,7 +76,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         """By the start of the serial number, the start of the name, or the whole id."""
         from devices.serials import serial_key
 
-        found = Q(serial_key__startswith=serial_key(text)) | Q(name__istartswith=text)
+        # No name holds U+0000, and PostgreSQL refuses to look for it.
+        text = text.replace("\x00", "\ufffd")
+        found = Q(name__istartswith=text)
+        if key := serial_key(text):
+            found |= Q(serial_key__startswith=key)
         with contextlib.suppress(ValueError):
             found |= Q(public_id=uuid.UUID(text))
         return self.filter(found)

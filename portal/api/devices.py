@@ -97,7 +97,7 @@ class DeviceDetailView(APIView):
 def _read_limit(text: str) -> int:
     if not text:
         return _PAGE
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _PAGE_MAXIMUM:
+    if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= _PAGE_MAXIMUM:
         return int(text)
     problem = f"A limit is a whole number from 1 to {_PAGE_MAXIMUM}."
     raise InvalidRequest(problem, errors=[{"field": "limit", "detail": problem}])

@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 
 def now() -> datetime:
     """The present moment, aware, in UTC."""
+    return _read()
+
+
+def _read() -> datetime:
+    """The one place that reads the machine's clock: tests put another here, and every module sees the moved time."""
     return datetime.now(UTC)
 
 

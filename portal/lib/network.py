@@ -19,9 +19,12 @@ def client_address(peer: str | None, forwarded_for: str, trusted_proxies: int) -
         if len(hops) >= trusted_proxies:
             candidate = hops[-trusted_proxies]
     try:
-        return str(ipaddress.ip_address(candidate))
+        # The zone of a link-local address (RFC 4007) means something on this machine only.
+        address = ipaddress.ip_address(candidate.partition("%")[0])
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def request_address(meta: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,14 @@
-"""JSON as the portal accepts it: no duplicate member (RFC 8259 leaves their meaning open), no NaN, no Infinity."""
+"""JSON as the portal accepts it: no duplicate member and no half of a surrogate pair (RFC 8259 leaves their meaning
+open), no NaN, no Infinity.
+"""
 
 import json
+import re
 from typing import Any
+
+
+# Only an escape can bring one in. A pair is found too, and then looked at more closely.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class StrictJsonError(ValueError):
@@ -11,7 +18,13 @@ class StrictJsonError(ValueError):
 def parse(text: str | bytes) -> Any:
     """Raises StrictJsonError, with a sentence that repeats nothing of the text."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        if isinstance(text, bytes):
+            # json.loads would take UTF-16 and UTF-32 too.
+            text = text.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        if _SURROGATE.search(text):
+            _refuse_halves(document)
+        return document
     except StrictJsonError:
         raise
     except RecursionError:
@@ -30,6 +43,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise StrictJsonError("An object in it names a member twice.")
     return result
+
+
+def _refuse_halves(document: Any) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise StrictJsonError("It holds half of a surrogate pair.") from None
 
 
 def _constant(name: str) -> Any:

@@ -6,15 +6,19 @@ from the view. A hint (devices.hints) wakes the poll; a lost hint costs at most 
 """
 
 import asyncio
+import logging
 import re
 import time
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from portal.lib.asgi import AsgiApp, Message, Receive, Scope, Send
 from provisioning.lane.changes import Watch, get_changes
 from provisioning.lane.requests import SCOPE_KEY, PollContext, is_poll, read_body, replay_body
+
+logger = logging.getLogger(__name__)
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,5})\"?(?:$|[,;\s])", re.IGNORECASE)
 
@@ -43,7 +47,13 @@ class HeldPolls:
 
     async def _hold(self, scope: Scope, body: list[Message], receive: Receive, send: Send, wait: int) -> None:
         deadline = time.monotonic() + wait
-        changes = await get_changes()
+        try:
+            changes = await get_changes()
+        except (RedisError, OSError):
+            # Without hints there is nothing to wait for: the poll is answered as one without a preference.
+            logger.warning("polls-not-held", exc_info=True)
+            await self._inner(scope, replay_body(body, receive), send)
+            return
         context = PollContext(is_held=True)
         while True:
             # Watching begins before the look-up: a change in between is not missed.

@@ -45,11 +45,12 @@ def issue_code(*, statement: Statement, actor: Actor) -> IssuedCode:
     the device was let in already and has only to poll.
     """
     enrolment = find_or_begin(statement=statement, actor=actor)
-    if enrolment.state != EnrolmentState.WAITING:
-        raise InvalidTransition("The device was let in: poll with the serial number.")
+    _refuse_unless_waiting(enrolment)
     note_poll(enrolment=enrolment, network=actor.network)
     with transaction.atomic():
         locked = Enrolment.objects.select_for_update().get(pk=enrolment.pk)
+        # It may have been let in, or have ended, since it was found.
+        _refuse_unless_waiting(locked)
         _refuse_too_many(locked)
         revoke_issued_code(enrolment=locked, actor=actor, reason="replaced by a newer code")
         issued = _store_new_code(locked)
@@ -65,6 +66,11 @@ def find_code(code: str) -> ProvisioningCode | None:
         .select_related("enrolment__device", "enrolment__tenant")
         .first()
     )
+
+
+def _refuse_unless_waiting(enrolment: Enrolment) -> None:
+    if enrolment.state != EnrolmentState.WAITING:
+        raise InvalidTransition("The device was let in: poll with the serial number.")
 
 
 def _refuse_too_many(enrolment: Enrolment) -> None:

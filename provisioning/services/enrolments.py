@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from devices.actors import Actor
+from devices.errors import InvalidTransition
 from devices.serials import serial_key
 from portal.lib.clock import now
 from provisioning.errors import AlreadyProvisioned, EnrolmentClosed, WrongPoller
@@ -39,15 +40,10 @@ def find_or_begin(*, statement: Statement, actor: Actor) -> Enrolment:
     poller, EnrolmentClosed when it was declined within the last hour.
     """
     for _ in range(3):
-        enrolment = _find(statement)
-        if enrolment is not None and not _is_stale(enrolment, now()):
-            return enrolment
-        if enrolment is not None:
-            expire_enrolment(enrolment=enrolment)
         try:
-            return _begin(statement, actor)
-        except IntegrityError:
-            # The same device asked twice at once: the other request began it.
+            return _find(statement, _current(statement)) or _begin(statement, actor)
+        except (IntegrityError, InvalidTransition):
+            # The same device asked twice at once: the other request began it, or ended its predecessor.
             continue
     raise EnrolmentClosed("The enrolment could not be begun.", retry_after=settings.POLL_INTERVAL)
 
@@ -64,9 +60,20 @@ def expire_enrolment(*, enrolment: Enrolment) -> None:
     end_enrolment(enrolment=enrolment, to=EnrolmentState.EXPIRED, actor=Actor.system(), reason="its time was over")
 
 
-def _find(statement: Statement) -> Enrolment | None:
-    poller = statement.poller
+def _current(statement: Statement) -> list[Enrolment]:
+    """The live enrolments of the serial number. Those whose time is over end here, also other pollers': no sweep has
+    to run for that.
+    """
+    moment = now()
     rows = list(Enrolment.objects.live().filter(serial_key=serial_key(statement.serial_number)))
+    stale = [row for row in rows if _is_stale(row, moment)]
+    for enrolment in stale:
+        expire_enrolment(enrolment=enrolment)
+    return [row for row in rows if row not in stale]
+
+
+def _find(statement: Statement, rows: list[Enrolment]) -> Enrolment | None:
+    poller = statement.poller
     mine = next((row for row in rows if row.poller_digest == poller.digest), None)
     if mine is not None and not (mine.is_handed_over and poller.kind == PollerKind.PLAIN):
         return mine
@@ -80,7 +87,7 @@ def _refuse_other_pollers(rows: list[Enrolment]) -> None:
     """Nobody but its poller learns more of a serial number that was let in than that it was."""
     for row in rows:
         delivered = row.state == EnrolmentState.DELIVERED and row.poller_kind != PollerKind.PLAIN
-        if delivered or (row.state == EnrolmentState.UNLOCKED and not _is_stale(row, now())):
+        if delivered or row.state == EnrolmentState.UNLOCKED:
             raise WrongPoller("The serial number was let in for another poller.")
         if row.is_handed_over:
             raise AlreadyProvisioned("A device with this serial number came aboard before.")
@@ -110,11 +117,12 @@ def seconds_until(end: datetime, moment: datetime) -> int:
 
 
 def _is_stale(enrolment: Enrolment, moment: datetime) -> bool:
-    if enrolment.state == EnrolmentState.WAITING:
-        return enrolment.last_polled_at <= moment - lifetime()
-    if enrolment.state != EnrolmentState.UNLOCKED or enrolment.unlocked_at is None:
-        return False
-    return enrolment.unlocked_at <= moment - lifetime()
+    match enrolment.state:
+        case EnrolmentState.WAITING:
+            return enrolment.last_polled_at <= moment - lifetime()
+        case EnrolmentState.UNLOCKED:
+            return enrolment.unlocked_at is not None and enrolment.unlocked_at <= moment - lifetime()
+    return False
 
 
 @transaction.atomic
