@@ -236,6 +236,7 @@ PROVISIONING_CODES_PER_LIFETIME = env.integer("PROVISIONING_CODES_PER_LIFETIME",
 ENROLMENT_LIFETIME = env.integer("ENROLMENT_LIFETIME", 24 * 3600, minimum=300)  # seconds a silent device stays waiting
 # Seconds in which a device with a key or token is given the same credentials again, until it confirms.
 CONFIRMATION_WINDOW = env.integer("CONFIRMATION_WINDOW", 900, minimum=30, maximum=86400)
+CREDENTIAL_GRACE = env.integer("CREDENTIAL_GRACE", 7 * 86400, minimum=60)  # seconds a rotated secret still works
 POLL_INTERVAL = env.integer("POLL_INTERVAL", 5, minimum=1, maximum=3600)  # seconds, told to devices
 POLL_MINIMUM_INTERVAL = env.integer("POLL_MINIMUM_INTERVAL", 1, minimum=0, maximum=60)  # seconds; 0: no limit
 POLL_WAIT_MAXIMUM = env.integer("POLL_WAIT_MAXIMUM", 60, minimum=1, maximum=600)  # seconds

@@ -31,7 +31,7 @@ class NotOpened(Exception):
 
 
 def read_public_key(text: str) -> bytes:
-    """The 32 bytes of an X25519 public key in base64url without padding. Raises ValueError unless it is a usable one."""
+    """The 32 bytes of an X25519 public key in base64url without padding. Raises ValueError unless it is usable."""
     try:
         key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):

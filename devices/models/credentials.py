@@ -32,16 +32,22 @@ class Credential(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_reason = models.CharField(max_length=100, blank=True, editable=False)
+    # When a newer one took its place. It works on until `expires_at`, so that a device that lost the newer one heals.
+    replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_network = models.GenericIPAddressField(null=True, blank=True, editable=False)
+    # When two networks were seen to use it by turns: somebody may have copied it.
+    clone_suspected_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = CredentialQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["device", "kind"], condition=Q(revoked_at=None), name="credential_one_live_per_kind"
+                fields=["device", "kind"],
+                condition=Q(revoked_at=None) & Q(replaced_at=None),
+                name="credential_one_current_per_kind",
             ),
         ]
 

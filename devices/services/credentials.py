@@ -2,9 +2,10 @@
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from devices.actors import Actor
@@ -36,16 +37,7 @@ def issue_device_secret(*, device: Device, actor: Actor) -> MintedSecret:
 
     Raises IntegrityError when the device has a live one.
     """
-    minted = mint("gwd")
-    credential = Credential.objects.create(
-        device=device,
-        kind=CredentialKind.DEVICE_SECRET,
-        prefix=minted.prefix,
-        digest=minted.digest,
-        issued_at=now(),
-    )
-    _record(credential, device, "", "issued", actor)
-    return minted
+    return _issue(device=device, actor=actor, parent=None)
 
 
 def authenticate_device(*, device_id: str, secret: str, network: str | None) -> AuthenticatedDevice:
@@ -66,20 +58,82 @@ def authenticate_device(*, device_id: str, secret: str, network: str | None) -> 
     return AuthenticatedDevice(device.pk, device.public_id, device.tenant.public_id, credential.pk)
 
 
+@dataclass(frozen=True, slots=True)
+class RotatedSecret:
+    """A new secret. `again` tells that the one made before, from the same parent, was never used and is dead now."""
+
+    secret: str = field(repr=False)
+    again: bool
+    parent_expires_at: datetime
+
+
+@transaction.atomic
+def rotate_device_secret(*, credential_id: int, actor: Actor) -> RotatedSecret:
+    """Give a device that presents a usable secret a new one.
+
+    The presented one keeps working for a grace period (CREDENTIAL_GRACE), its own parent dies at once. Asked again
+    within the grace, which a device does that lost the answer, it makes another new one and the lost one dies:
+    however often the answer is lost, the device ends with one that works. Raises Unauthenticated when it was revoked
+    or has expired meanwhile.
+    """
+    moment = now()
+    device_id = Credential.objects.values_list("device_id", flat=True).get(pk=credential_id)
+    # Rotations of one device are put in order here.
+    device = Device.objects.select_for_update().get(pk=device_id)
+    presented = Credential.objects.usable(moment).filter(pk=credential_id).first()
+    if presented is None:
+        raise Unauthenticated("The secret was revoked or has expired.")
+    again = presented.replaced_at is not None
+    if again:
+        stale = Credential.objects.filter(parent=presented, revoked_at=None)
+        reason = "its answer was lost"
+    else:
+        presented.replaced_at = moment
+        grace_end = moment + timedelta(seconds=settings.CREDENTIAL_GRACE)
+        presented.expires_at = min(presented.expires_at or grace_end, grace_end)
+        presented.save(update_fields=["replaced_at", "expires_at"])
+        _record(presented, device, "issued", "replaced", actor)
+        stale = Credential.objects.filter(children=presented, revoked_at=None)
+        reason = "its child was rotated"
+    for credential in stale:
+        _revoke(credential, device, actor, reason)
+    minted = _issue(device=device, actor=actor, parent=presented)
+    log_event(logger, "secret-rotated", device=device.public_id, again=again)
+    return RotatedSecret(minted.secret, again, presented.expires_at or moment)
+
+
 @transaction.atomic
 def revoke_credentials(*, device: Device, actor: Actor, reason: str) -> int:
     """Revoke all live credentials of a device and end its session at once. Returns how many there were."""
     live = list(Credential.objects.filter(device=device, revoked_at=None))
     for credential in live:
-        changed = Credential.objects.filter(pk=credential.pk, revoked_at=None).update(
-            revoked_at=now(), revoked_reason=reason[:100]
-        )
-        if changed:
-            _record(credential, device, "issued", "revoked", actor, reason)
+        _revoke(credential, device, actor, reason)
     end_sessions(device=device, reason=CloseReason.REVOKED)
     if live:
         log_event(logger, "credentials-revoked", device=device.public_id, count=len(live), reason=reason)
     return len(live)
+
+
+def _issue(*, device: Device, actor: Actor, parent: Credential | None) -> MintedSecret:
+    minted = mint("gwd")
+    credential = Credential.objects.create(
+        device=device,
+        kind=CredentialKind.DEVICE_SECRET,
+        prefix=minted.prefix,
+        digest=minted.digest,
+        issued_at=now(),
+        parent=parent,
+    )
+    _record(credential, device, "", "issued", actor)
+    return minted
+
+
+def _revoke(credential: Credential, device: Device, actor: Actor, reason: str) -> None:
+    changed = Credential.objects.filter(pk=credential.pk, revoked_at=None).update(
+        revoked_at=now(), revoked_reason=reason[:100]
+    )
+    if changed:
+        _record(credential, device, "replaced" if credential.replaced_at else "issued", "revoked", actor, reason)
 
 
 def _note_use(credential: Credential, moment: datetime, network: str | None) -> None:

@@ -16,6 +16,7 @@ from devices import hooks
 from devices.errors import SessionReplaced, Unauthenticated
 from devices.hints import hint_device_changed, hint_process
 from devices.models import CloseReason, Credential, Device, DeviceState, HubProcess, Session
+from devices.services.clones import note_clone_suspicion
 from portal.lib.clock import now
 from portal.lib.logs import log_event
 
@@ -87,6 +88,7 @@ def open_session(
     for older in Session.objects.open().filter(device_id=device_id).select_related("process"):
         _close(older, CloseReason.REPLACED, moment)
         _hint_close(older, device)
+    note_clone_suspicion(device=device, credential_id=credential_id, network=network)
     session = Session.objects.create(
         device_id=device_id,
         credential_id=credential_id,

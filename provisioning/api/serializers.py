@@ -139,6 +139,11 @@ class SealedHandOverSerializer(serializers.Serializer[Any]):
     confirmBy = serializers.DateTimeField(help_text="Until then the identical bytes are given again.")
 
 
+class RotatedSecretSerializer(serializers.Serializer[Any]):
+    deviceSecret = serializers.CharField()
+    previousExpiresAt = serializers.DateTimeField(help_text="Until then the secret that was presented still works.")
+
+
 class ProblemSerializer(serializers.Serializer[Any]):
     """RFC 9457."""
 

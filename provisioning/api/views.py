@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from devices.actors import Actor
 from devices.basic import read_basic
-from devices.services.credentials import authenticate_device
+from devices.services.credentials import AuthenticatedDevice, authenticate_device, rotate_device_secret
 from portal.lib.clock import rfc3339
 from portal.lib.network import request_address
 from provisioning.api import limits
@@ -25,6 +25,7 @@ from provisioning.api.serializers import (
     PendingSerializer,
     PollRequestSerializer,
     ProblemSerializer,
+    RotatedSecretSerializer,
     SealedHandOverSerializer,
 )
 from provisioning.codes import normalise_code
@@ -130,10 +131,20 @@ class PollView(DeviceView):
             raise
 
 
-class ConfirmView(DeviceView):
+class AuthenticatedDeviceView(DeviceView):
+    """A route for devices that have credentials: HTTP Basic with device id and device secret (RFC 7617)."""
+
     def get_authenticate_header(self, request: Request) -> str:
         return 'Basic realm="gangway"'
 
+    def device(self, request: Request) -> AuthenticatedDevice:
+        """Raises Unauthenticated."""
+        device_id, secret = read_basic(request.headers.get("Authorization", ""))
+        network = self.actor(request).network
+        return authenticate_device(device_id=device_id, secret=secret, network=network)
+
+
+class ConfirmView(AuthenticatedDeviceView):
     @extend_schema(
         operation_id="confirm",
         summary="Say that the credentials were kept",
@@ -144,11 +155,28 @@ class ConfirmView(DeviceView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        actor = self.actor(request)
-        device_id, secret = read_basic(request.headers.get("Authorization", ""))
-        device = authenticate_device(device_id=device_id, secret=secret, network=actor.network)
-        confirm_hand_over(device_id=device.device_id, actor=actor)
+        confirm_hand_over(device_id=self.device(request).device_id, actor=self.actor(request))
         return Response(status=204)
+
+
+class RotateView(AuthenticatedDeviceView):
+    @extend_schema(
+        operation_id="rotate",
+        summary="Exchange the device secret for a new one",
+        description=(
+            "HTTP Basic with device id and present device secret. Answers 201 with a new secret; the present one works "
+            "on for a grace period. 200 when it was exchanged before: the secret made then is dead, here is another."
+        ),
+        tags=["provisioning"],
+        request=None,
+        responses={201: RotatedSecretSerializer, 200: RotatedSecretSerializer, 401: _PROBLEM},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        credential_id = self.device(request).credential_id
+        rotated = rotate_device_secret(credential_id=credential_id, actor=self.actor(request))
+        answer = {"deviceSecret": rotated.secret, "previousExpiresAt": rfc3339(rotated.parent_expires_at)}
+        return Response(answer, status=200 if rotated.again else 201, headers={"Cache-Control": "no-store"})
 
 
 def base_url(request: Request) -> str:
