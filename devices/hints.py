@@ -56,7 +56,7 @@ def _group_send(group: str, message: dict[str, Any]) -> None:
 
 
 def _try_twice(send: Callable[[str, dict[str, Any]], Awaitable[None]], target: str, message: dict[str, Any]) -> None:
-    """After Redis was away, the first use of the layer's old connection fails. A hint that is lost all the same is lost."""
+    """After Redis was away, the first use of the layer's old connection fails. What is lost all the same is lost."""
     for is_last in (False, True):
         try:
             async_to_sync(send)(target, message)

@@ -1,6 +1,9 @@
 """Fixtures for the folders' conftests. They import late: conftests are read before Django is set up."""
 
 import pytest
+from django.conf import settings
+
+_PORTALS_OWN = settings.DATABASES["default"]["NAME"]
 
 
 @pytest.fixture
@@ -23,12 +26,20 @@ def moved_clock(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def _servers(django_db_setup):
-    """Ends before the database is dropped."""
-    yield
+def _servers(django_db_setup, django_db_blocker):
+    """The tests' database, whichever tests run, and the end of what works on it before it is dropped."""
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
     from tests.live import kill_shared_server
 
-    kill_shared_server()
+    # pytest-django makes no database when no chosen test is marked as using one.
+    missing = connection.settings_dict["NAME"] == _PORTALS_OWN
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}) if missing else []
+        yield
+        kill_shared_server()
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture
