@@ -4,12 +4,17 @@ A hint carries no state: it says that something changed, and whoever gets it rea
 commit, at most once; what is lost is healed by a periodic compare (hub), or by the page's slow poll (Console).
 """
 
+import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 # Every process that holds waiting polls listens here.
 ENROLMENTS_GROUP = "enrolments"
@@ -43,8 +48,20 @@ def hint_enrolment_changed(enrolment_id: uuid.UUID) -> None:
 
 
 def _send(channel: str, message: dict[str, Any]) -> None:
-    async_to_sync(channel_layer().send)(channel, message)
+    _try_twice(channel_layer().send, channel, message)
 
 
 def _group_send(group: str, message: dict[str, Any]) -> None:
-    async_to_sync(channel_layer().group_send)(group, message)
+    _try_twice(channel_layer().group_send, group, message)
+
+
+def _try_twice(send: Callable[[str, dict[str, Any]], Awaitable[None]], target: str, message: dict[str, Any]) -> None:
+    """After Redis was away, the first use of the layer's old connection fails. What is lost all the same is lost."""
+    for is_last in (False, True):
+        try:
+            async_to_sync(send)(target, message)
+        except (RedisError, OSError):
+            if is_last:
+                logger.warning("hint-lost", exc_info=True)
+        else:
+            return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from whitenoise.compress import Compressor
 
 from portal.lib.env import ConfigurationError, Environment
 
@@ -153,6 +154,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Every task may be repeated: what a lost broker connection interrupts is done again.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-provisioning-codes": {"task": "provisioning.tasks.expire_codes_task", "schedule": 30.0},
@@ -214,6 +217,8 @@ SPECTACULAR_SETTINGS = {
 # --- Pages ------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Source maps are for debugging; compressing them is most of the work of a first start.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
@@ -269,7 +274,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        **{name: {"level": LOG_LEVEL} for name in ("portal", "devices", "twins", "provisioning", "celery.beat")},
+        **{name: {"level": LOG_LEVEL} for name in ("portal", "devices", "twins", "provisioning")},
         # A refused request is the client's affair; what the portal decided is logged by the portal.
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},

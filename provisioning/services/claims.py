@@ -147,6 +147,7 @@ def _unlock(
     product: Product | None,
     actor: Actor,
 ) -> Device:
+    _lock_rivals(enrolment)
     device = create_device(
         tenant=tenant,
         product=product,
@@ -178,6 +179,14 @@ def _unlock(
         logger, "device-claimed", serial=device.serial_number, device=device.public_id, tenant=tenant.slug, how=reason
     )
     return device
+
+
+def _lock_rivals(enrolment: Enrolment) -> None:
+    """Hold all that wait with this serial number, in the order of their ids: two claims would wait for each other."""
+    rivals = Enrolment.objects.select_for_update().filter(
+        serial_key=enrolment.serial_key, state=EnrolmentState.WAITING
+    )
+    list(rivals.order_by("pk").values_list("pk", flat=True))
 
 
 def _supersede_rivals(winner: Enrolment, actor: Actor) -> None:

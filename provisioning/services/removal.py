@@ -4,6 +4,7 @@ from django.db import transaction
 
 from devices.actors import Actor
 from devices.models import Device
+from devices.services.credentials import revoke_credentials
 from devices.services.inventory import retire_device
 from provisioning.models import Enrolment
 from provisioning.services.moves import move_enrolment, revoke_issued_code
@@ -30,5 +31,8 @@ def delete_device(*, device: Device, actor: Actor, reason: str = "deleted") -> N
     Raises NotFound when it was deleted before.
     """
     retire_device(device=device, actor=actor, reason=reason)
-    for enrolment in Enrolment.objects.filter(device=device, state__in=WITH_DEVICE_STATES):
+    # Locked, so that a hand-over that is under way is over, and its credential there to be revoked.
+    enrolments = Enrolment.objects.select_for_update().filter(device=device, state__in=WITH_DEVICE_STATES)
+    for enrolment in enrolments.order_by("pk"):
         move_enrolment(enrolment=enrolment, to=EnrolmentState.SUPERSEDED, actor=actor, reason=f"device {reason}")
+    revoke_credentials(device=device, actor=actor, reason=reason)
