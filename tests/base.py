@@ -5,6 +5,7 @@ outsider in A; Dora is support staff and member of nothing.
 """
 
 import itertools
+import json
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -18,13 +19,17 @@ from devices.models import Device, Membership, Product, Region, Role, Tenant, Us
 from devices.serials import serial_key
 from devices.services.api_tokens import create_api_token
 from provisioning.models import Enrolment
+from provisioning.pollers import Poller
 from provisioning.services.claims import claim_by_code, claim_by_serial, decline_waiting, find_waiting
 from provisioning.services.codes import IssuedCode, issue_code
-from provisioning.services.enrolments import Statement, poll_token_digest
-from provisioning.services.polling import HandOver, Pending, poll_by_serial
+from provisioning.services.confirmation import confirm_hand_over
+from provisioning.services.enrolments import Statement
+from provisioning.services.handover import HandOver
+from provisioning.services.polling import Pending, poll_by_serial
 from provisioning.services.removal import delete_device
 
 PASSWORD = "for-tests-only-1"  # noqa: S105  of people who do not exist
+PORTAL = "https://portal.example"
 MERGE_PATCH = "application/merge-patch+json"
 
 _numbers = itertools.count(1)
@@ -102,14 +107,16 @@ def make_poll_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def make_statement(serial: str | None = None, **kw: Any) -> Statement:
-    return Statement(serial or unique("SN"), **kw)
+def make_statement(
+    serial: str | None = None, *, poll_token: str = "", public_key: str = "", **kw: Any
+) -> Statement:
+    return Statement(serial or unique("SN"), Poller(poll_token, public_key), **kw)
 
 
 def make_enrolment(serial: str | None = None, **kw: Any) -> Enrolment:
     """A device that waits, as its first poll leaves it."""
     statement = make_statement(serial, **kw)
-    outcome = poll_by_serial(statement=statement, actor=Actor.device("192.0.2.7"))
+    outcome = poll(statement)
     assert isinstance(outcome, Pending)
     return Enrolment.objects.get(public_id=outcome.enrolment_id)
 
@@ -129,14 +136,30 @@ def unlock_by_code(code: str, tenant: Tenant, user: User | None = None, **kw: An
 
 
 def poll(statement: Statement) -> Pending | HandOver:
-    return poll_by_serial(statement=statement, actor=Actor.device("192.0.2.7"))
+    return poll_by_serial(statement=statement, portal_url=PORTAL, actor=Actor.device("192.0.2.7"))
 
 
-def collect(statement: Statement) -> HandOver:
+@dataclass(frozen=True)
+class Given:
+    """What a device without a key reads in its hand-over."""
+
+    device_id: str
+    device_secret: str
+
+
+def collect(statement: Statement) -> Given:
     """Poll once and be handed the credentials."""
     outcome = poll(statement)
     assert isinstance(outcome, HandOver)
-    return outcome
+    document = json.loads(outcome.body)
+    return Given(document["deviceId"], document["deviceSecret"])
+
+
+def confirm(statement: Statement) -> None:
+    """The device says that it kept what it was given."""
+    enrolment = enrolment_of(statement)
+    assert enrolment.device_id is not None
+    confirm_hand_over(device_id=enrolment.device_id, actor=Actor.device())
 
 
 def make_device(
@@ -169,13 +192,13 @@ def aboard(tenant: Tenant | None = None, **kw: Any) -> Aboard:
     poll(statement)
     device = unlock(statement, tenant or make_tenant(), **kw)
     given = collect(statement)
-    return Aboard(Device.objects.get(pk=device.pk), str(given.device_id), given.device_secret)
+    return Aboard(Device.objects.get(pk=device.pk), given.device_id, given.device_secret)
 
 
 def enrolment_of(statement: Statement) -> Enrolment:
     """The newest enrolment of this poller."""
     return Enrolment.objects.filter(
-        serial_key=serial_key(statement.serial_number), poll_token_digest=poll_token_digest(statement.poll_token)
+        serial_key=serial_key(statement.serial_number), poller_digest=statement.poller.digest
     ).latest("pk")
 
 

@@ -6,7 +6,15 @@ from django.db import transaction
 from devices.actors import Actor
 from devices.errors import InvalidTransition, SerialInUse
 from devices.models import Device, DeviceState, HistoryEntry
-from provisioning.errors import AlreadyProvisioned, CodeNotUsable, ContestedSerial, SerialNotWaiting, WrongPollToken
+from provisioning.errors import (
+    AlreadyProvisioned,
+    CodeNotUsable,
+    ContestedSerial,
+    MatchNumberNeeded,
+    MatchNumberWrong,
+    SerialNotWaiting,
+    WrongPoller,
+)
 from provisioning.models import Enrolment, ProvisioningCode
 from provisioning.services.claims import find_waiting
 from provisioning.services.removal import delete_device
@@ -17,6 +25,7 @@ from tests.base import (
     enrolment_of,
     make_code,
     make_enrolment,
+    confirm,
     make_poll_token,
     make_product,
     make_statement,
@@ -133,13 +142,45 @@ def test_a_contested_serial_number_needs_the_code_and_the_rival_is_superseded(ca
         unlock(true, cast.tenant_a)
     assert find_waiting(entry=code).contested
     assert find_waiting(entry=serial).contested
-    unlock_by_code(code, cast.tenant_a)
+    with pytest.raises(MatchNumberNeeded):
+        unlock_by_code(code, cast.tenant_a)
+    assert poll(rival).match_number == ""
+    unlock_by_code(code, cast.tenant_a, match_number=poll(true).match_number)
     assert state_of(rival) == EnrolmentState.SUPERSEDED
-    with pytest.raises(WrongPollToken):
+    with pytest.raises(WrongPoller):
         poll(rival)
     assert collect(true).device_secret
+    with pytest.raises(WrongPoller):
+        poll(rival)
+    confirm(true)
     with pytest.raises(AlreadyProvisioned):
         poll(rival)
+
+
+def test_one_wrong_match_number_closes_the_enrolment(cast):
+    serial = unique("SN")
+    true, rival = (make_statement(serial, poll_token=make_poll_token()) for _ in range(2))
+    code = make_code(true).code
+    make_code(rival)
+    with pytest.raises(MatchNumberNeeded):
+        unlock_by_code(code, cast.tenant_a)
+    number = poll(true).match_number
+    assert len(number) == 2 and number.isdigit()
+    with pytest.raises(MatchNumberWrong):
+        unlock_by_code(code, cast.tenant_a, match_number=f"{(int(number) + 1) % 100:02d}")
+    assert state_of(true) == EnrolmentState.DECLINED
+    with pytest.raises(CodeNotUsable):
+        unlock_by_code(code, cast.tenant_a, match_number=number)
+
+
+def test_a_rival_that_fell_silent_contests_nothing(cast, moved_clock):
+    serial = unique("SN")
+    poll(make_statement(serial, poll_token=make_poll_token()))
+    moved_clock.advance(minutes=11)
+    restarted = make_statement(serial, poll_token=make_poll_token())
+    poll(restarted)
+    unlock(restarted, cast.tenant_a)
+    assert collect(restarted).device_secret
 
 
 def test_one_tenant_has_a_serial_number_once(cast):

@@ -39,7 +39,7 @@ def by_code(code, statement=None):
 
 
 def _token(statement):
-    return {"pollToken": statement.poll_token} if statement.poll_token else {}
+    return {"pollToken": statement.poller.poll_token} if statement.poller.poll_token else {}
 
 
 def test_nobody_has_let_the_device_in_yet():
@@ -125,23 +125,23 @@ def test_another_poll_token_gets_nothing_of_a_device_that_was_let_in(cast):
     poll(statement)
     unlock(statement, cast.tenant_a)
     for thief in (make_statement(statement.serial_number), make_statement(statement.serial_number, poll_token="t" * 40)):
-        assert_problem(by_serial(thief), 403, "wrong-poll-token")
+        assert_problem(by_serial(thief), 403, "wrong-poller")
     assert by_serial(statement).status_code == 200
 
 
 def test_a_code_of_an_enrolment_with_a_poll_token_needs_it(cast):
     statement = make_statement(poll_token=make_poll_token())
     issued = make_code(statement)
-    assert_problem(by_code(issued.code), 403, "wrong-poll-token")
-    assert_problem(by_code(issued.code, make_statement(poll_token="t" * 40)), 403, "wrong-poll-token")
+    assert_problem(by_code(issued.code), 403, "wrong-poller")
+    assert_problem(by_code(issued.code, make_statement(poll_token="t" * 40)), 403, "wrong-poller")
     assert by_code(issued.code, statement).status_code == 202
     unlock_by_code(issued.code, cast.tenant_a)
-    assert_problem(by_code(issued.code), 403, "wrong-poll-token")
+    assert_problem(by_code(issued.code), 403, "wrong-poller")
     assert by_code(issued.code, statement).status_code == 200
 
 
 def test_a_plain_pollers_code_takes_no_poll_token():
-    assert_problem(by_code(make_code().code, make_statement(poll_token="t" * 40)), 403, "wrong-poll-token")
+    assert_problem(by_code(make_code().code, make_statement(poll_token="t" * 40)), 403, "wrong-poller")
 
 
 @pytest.mark.parametrize("code", ["222222", "zzzzzz", "not a code", "0", "K7M2Q0", ""])
