@@ -107,9 +107,7 @@ def make_poll_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def make_statement(
-    serial: str | None = None, *, poll_token: str = "", public_key: str = "", **kw: Any
-) -> Statement:
+def make_statement(serial: str | None = None, *, poll_token: str = "", public_key: str = "", **kw: Any) -> Statement:
     return Statement(serial or unique("SN"), Poller(poll_token, public_key), **kw)
 
 

@@ -47,7 +47,9 @@ def dump():
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608  names the database gave
             for row in cursor.fetchall():
-                parts += [bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row]
+                parts += [
+                    bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row
+                ]
     return b"\x00".join(parts)
 
 

@@ -130,5 +130,3 @@ def victim(statement):
         stdout=subprocess.PIPE,
         text=True,
     )
-
-

@@ -51,7 +51,11 @@ def test_a_sealed_answer_shows_nothing_of_the_secret(cast):
 
 def test_nobody_else_is_given_anything_before_or_after(let_in):
     serial = let_in.statement.serial_number
-    thieves = [make_statement(serial), make_statement(serial, poll_token=make_poll_token()), DeviceSide("key", serial).statement]
+    thieves = [
+        make_statement(serial),
+        make_statement(serial, poll_token=make_poll_token()),
+        DeviceSide("key", serial).statement,
+    ]
     for _ in range(2):
         for thief in thieves:
             with pytest.raises(WrongPoller):
@@ -112,7 +116,8 @@ def test_a_plain_poller_can_be_given_its_answer_once_only(cast):
 
 
 @pytest.mark.parametrize(
-    "key", ["x", "A" * 43, "A" * 42 + "!", encode(b"\x01" + bytes(31)), encode(bytes(31)), encode(bytes(33)), 7, None, ["A"]]
+    "key",
+    ["x", "A" * 43, "A" * 42 + "!", encode(b"\x01" + bytes(31)), encode(bytes(31)), encode(bytes(33)), 7, None, ["A"]],
 )
 @pytest.mark.django_db
 def test_a_key_that_everybody_could_open_or_that_is_none_is_refused(key):

@@ -70,7 +70,9 @@ def test_in_a_thousand_trials_a_rogue_with_its_own_key_is_handed_nothing():
     for _ in range(TRIALS):
         serial = unique("SN")
         device = DeviceSide(chance.choice(["key", "token"]), serial)
-        rogue = chance.choice([DeviceSide("key", serial).statement, DeviceSide("token", serial).statement, make_statement(serial)])
+        rogue = chance.choice(
+            [DeviceSide("key", serial).statement, DeviceSide("token", serial).statement, make_statement(serial)]
+        )
         steps = way_aboard(device, Technician(device, tenant))
         polls_of_rogue = sorted(chance.randrange(7) for _ in range(chance.randrange(1, 6)))
         given = []
