@@ -1,7 +1,6 @@
 """Statements on many enrolments at once, for PostgreSQL and SQLite: the one place that knows the difference."""
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,19 +14,22 @@ from provisioning.states import EnrolmentState
 
 _NOTED_EVERY = timedelta(seconds=30)
 
-# Their condition begins with that of the index enrolment_one_open_per_poller, to the letter.
+# Their condition begins with that of the index enrolment_one_open_per_poller, to the letter. They give a poll's place
+# among the polls, so that little has to be carried over.
 _POSTGRESQL = """
-    SELECT e.id, e.public_id, e.serial_key, e.poller_digest, e.last_polled_at, e.network
-    FROM unnest(%s::text[], %s::text[]) AS k (serial_key, poller_digest)
+    SELECT k.place, e.id, e.public_id::text, e.last_polled_at < %s
+    FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS k (serial_key, poller_digest, network, place)
     JOIN provisioning_enrolment e ON e.serial_key = k.serial_key AND e.poller_digest = k.poller_digest
     WHERE e.state IN ('waiting', 'unlocked') AND e.state = 'waiting' AND e.match_number = ''
+    AND e.last_polled_at > %s AND coalesce(host(e.network), '') = k.network
 """
 _SQLITE = """
-    SELECT e.id, e.public_id, e.serial_key, e.poller_digest, e.last_polled_at, e.network
+    SELECT k.key + 1, e.id, e.public_id, e.last_polled_at < %s
     FROM json_each(%s) AS k
     JOIN provisioning_enrolment e
     ON e.serial_key = json_extract(k.value, '$[0]') AND e.poller_digest = json_extract(k.value, '$[1]')
     WHERE e.state IN ('waiting', 'unlocked') AND e.state = 'waiting' AND e.match_number = ''
+    AND e.last_polled_at > %s AND coalesce(e.network, '') = json_extract(k.value, '$[2]')
 """
 
 
@@ -40,48 +42,36 @@ class PollKey:
     network: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    id: int
-    public_id: uuid.UUID
-    last_polled_at: datetime
-    network: str | None
-
-
-def find_pending(*, keys: Sequence[PollKey]) -> list[PendingRow | None]:
-    """For each poll the enrolment that waits with nothing to tell the device, or None. One query, whatever their
-    number.
+def find_pending(*, keys: Sequence[PollKey]) -> list[str | None]:
+    """For each poll the id of the enrolment that waits with nothing to tell the device and nothing to change but that
+    it was heard of, or None. One query, whatever their number.
 
     That a device still polls is noted on the way, for all that need it in one statement.
     """
-    rows = _select({(key.serial_key, key.poller_digest) for key in keys})
     moment = now()
-    answers: list[PendingRow | None] = []
+    answers: list[str | None] = [None] * len(keys)
     due: set[int] = set()
-    for key in keys:
-        row = rows.get((key.serial_key, key.poller_digest))
-        if row is None or row.network != key.network or row.last_polled_at <= moment - lifetime():
-            answers.append(None)
-            continue
-        answers.append(row)
-        if moment - row.last_polled_at > _NOTED_EVERY:
-            due.add(row.id)
+    with connection.cursor() as cursor:
+        cursor.execute(*_statement(keys, moment))
+        for place, pk, public_id, is_due in cursor.fetchall():
+            answers[place - 1] = public_id
+            if is_due:
+                due.add(pk)
     if due:
         Enrolment.objects.filter(pk__in=due, state=EnrolmentState.WAITING).update(last_polled_at=moment)
     return answers
 
 
-def _select(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], PendingRow]:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(_POSTGRESQL, [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])
-        else:
-            cursor.execute(_SQLITE, [json.dumps(list(pairs))])
-        return {(row[2], row[3]): _row(*row) for row in cursor.fetchall()}
+def _statement(keys: Sequence[PollKey], moment: datetime) -> tuple[str, list[Any]]:
+    noted, alive = moment - _NOTED_EVERY, moment - lifetime()
+    serials, digests = [key.serial_key for key in keys], [key.poller_digest for key in keys]
+    networks = [key.network or "" for key in keys]
+    if connection.vendor == "postgresql":
+        return _POSTGRESQL, [noted, serials, digests, networks, alive]
+    triples = json.dumps(list(zip(serials, digests, networks, strict=True)))
+    return _SQLITE, [_sqlite_time(noted), triples, _sqlite_time(alive)]
 
 
-def _row(pk: int, public_id: Any, serial_key: str, poller_digest: str, last_polled_at: Any, network: Any) -> PendingRow:
-    if connection.vendor == "sqlite":
-        public_id = uuid.UUID(public_id)
-        last_polled_at = datetime.fromisoformat(f"{last_polled_at}+00:00")
-    return PendingRow(pk, public_id, last_polled_at, str(network) if network is not None else None)
+def _sqlite_time(moment: datetime) -> str:
+    """As Django writes times to SQLite, where they are compared as text."""
+    return str(connection.ops.adapt_datetimefield_value(moment))

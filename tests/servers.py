@@ -68,8 +68,8 @@ def numbered_redis(url: str, number: int) -> str:
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Runs a PostgreSQL server; gives the URL of its maintenance database."""
+def postgres_server(**more: str) -> Iterator[str]:
+    """Runs a PostgreSQL server, with other options where they are given; gives the URL of its maintenance database."""
     with tempfile.TemporaryDirectory(prefix="gangway-postgres-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         binaries = _binaries(directory)
@@ -83,7 +83,7 @@ def postgres_server() -> Iterator[str]:
         initialise = ["--auth=password", "--encoding=utf8", "--locale=C", "--username=postgres", "--no-sync"]
         command = [binaries / "initdb", *initialise, f"--pwfile={password_file}", f"--pgdata={data}"]
         subprocess.run(command, check=True, capture_output=True, user=user, cwd=directory)
-        options = [f"--{key}={value}" for key, value in (_POSTGRES_OPTIONS | {"port": str(port)}).items()]
+        options = [f"--{key}={value}" for key, value in (_POSTGRES_OPTIONS | {"port": str(port)} | more).items()]
         with open(directory / "log", "wb") as log:
             process = subprocess.Popen(
                 [binaries / "postgres", "-D", data, *options],

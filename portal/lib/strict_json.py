@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-
 # Only an escape can bring one in. A pair is found too, and then looked at more closely.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -21,7 +20,7 @@ def parse(text: str | bytes) -> Any:
         if isinstance(text, bytes):
             # json.loads would take UTF-16 and UTF-32 too.
             text = text.decode("utf-8-sig")
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        document = _decoder.decode(text)
         if _SURROGATE.search(text):
             _refuse_halves(document)
         return document
@@ -54,3 +53,7 @@ def _refuse_halves(document: Any) -> None:
 
 def _constant(name: str) -> Any:
     raise StrictJsonError(f"It holds {name}, which is no JSON.")
+
+
+# Made once: json.loads would make one for each text.
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)

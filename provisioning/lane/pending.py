@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -19,10 +21,11 @@ from portal.lib.strict_json import StrictJsonError, parse
 from provisioning.lane import pace
 from provisioning.lane.requests import BODY_LIMIT, SCOPE_KEY, PollContext, is_poll, read_body, replay_body
 from provisioning.pollers import Poller
-from provisioning.store import PendingRow, PollKey, find_pending
+from provisioning.store import PollKey, find_pending
 
 _BATCH = 512
 _TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}")
+_JSON_TYPE = re.compile(rb"\s*application/json\s*(?:;|$)", re.IGNORECASE)
 
 
 class PendingLane:
@@ -39,35 +42,37 @@ class PendingLane:
         if messages is None:
             return
         context = scope.setdefault(SCOPE_KEY, PollContext())
-        key = _read_key(scope, messages)
-        row = await self._find(key, context) if key is not None else None
-        if row is None:
+        headers = dict(scope["headers"])
+        key = _read_key(scope, headers, messages)
+        enrolment_id = await self._find(key, context) if key is not None else None
+        if enrolment_id is None:
             await self._inner(scope, replay_body(messages, receive), send)
             return
-        context.enrolment_id = row.public_id
-        await _answer_pending(context, begin_request(_header(scope, b"x-request-id")), send)
+        context.enrolment_id = enrolment_id
+        await _answer_pending(context, begin_request(headers.get(b"x-request-id", b"").decode("latin-1")), send)
 
-    async def _find(self, key: PollKey, context: PollContext) -> PendingRow | None:
+    async def _find(self, key: PollKey, context: PollContext) -> uuid.UUID | None:
         if not context.is_repeated:
             poller = pace.poller_key(key.serial_key, key.poller_digest, key.network)
             if not pace.polls.allows(poller, settings.POLL_MINIMUM_INTERVAL):
                 return None
             context.is_paced = True
         try:
-            return await _look_ups().submit(key)
+            found = await _look_ups().submit(key)
+            return uuid.UUID(found) if found is not None else None
         except DatabaseError:
             # The view says what there is to say.
             return None
 
 
-async def _flush(keys: Sequence[PollKey]) -> Sequence[PendingRow | None]:
+async def _flush(keys: Sequence[PollKey]) -> Sequence[str | None]:
     return await run_db(find_pending, keys=keys)
 
 
-_batchers: dict[asyncio.AbstractEventLoop, Batcher[PollKey, PendingRow | None]] = {}
+_batchers: dict[asyncio.AbstractEventLoop, Batcher[PollKey, str | None]] = {}
 
 
-def _look_ups() -> Batcher[PollKey, PendingRow | None]:
+def _look_ups() -> Batcher[PollKey, str | None]:
     """The batcher of the running event loop."""
     loop = asyncio.get_running_loop()
     batcher = _batchers.get(loop)
@@ -78,9 +83,10 @@ def _look_ups() -> Batcher[PollKey, PendingRow | None]:
     return batcher
 
 
-def _read_key(scope: Scope, messages: list[Message]) -> PollKey | None:
+def _read_key(scope: Scope, headers: dict[bytes, bytes], messages: list[Message]) -> PollKey | None:
     """What the poll is looked up by, or None when the view has to look at it."""
-    if _header(scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
+    content_type = headers.get(b"content-type", b"")
+    if content_type != b"application/json" and not _JSON_TYPE.match(content_type):
         return None
     body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(m.get("body", b"") for m in messages)
     if len(body) > BODY_LIMIT:
@@ -89,12 +95,12 @@ def _read_key(scope: Scope, messages: list[Message]) -> PollKey | None:
         document = parse(body)
     except StrictJsonError:
         return None
-    return _key_of(document, scope) if isinstance(document, dict) else None
+    return _key_of(document, scope, headers) if isinstance(document, dict) else None
 
 
-def _key_of(document: dict[str, Any], scope: Scope) -> PollKey | None:
+def _key_of(document: dict[str, Any], scope: Scope, headers: dict[bytes, bytes]) -> PollKey | None:
     serial, token, key = (document.get(name, "") for name in ("serialNumber", "pollToken", "publicKey"))
-    if "provisioningCode" in document or not all(isinstance(value, str) for value in (serial, token, key)):
+    if "provisioningCode" in document or not (type(serial) is type(token) is type(key) is str):
         return None
     if not _TEXT.fullmatch(token) or not _TEXT.fullmatch(key):
         return None
@@ -102,18 +108,18 @@ def _key_of(document: dict[str, Any], scope: Scope) -> PollKey | None:
         serial = check_serial_number(serial)
     except InvalidRequest:
         return None
+    return PollKey(serial_key(serial), Poller(token, key).digest if token or key else "", _network(scope, headers))
+
+
+def _network(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
     peer = scope["client"][0] if scope.get("client") else None
-    forwarded = _header(scope, b"x-forwarded-for") if settings.TRUSTED_PROXIES else ""
-    network = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
-    return PollKey(serial_key(serial), Poller(token, key).digest, network)
+    trusted = settings.TRUSTED_PROXIES
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1") if trusted else ""
+    return _client_address(peer, forwarded, trusted)
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    for candidate, value in scope["headers"]:
-        if candidate == name:
-            text: str = value.decode("latin-1")
-            return text
-    return ""
+# Most polls come from few networks, again and again.
+_client_address = lru_cache(maxsize=4096)(client_address)
 
 
 async def _answer_pending(context: PollContext, request_id: str, send: Send) -> None:
