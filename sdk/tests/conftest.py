@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from fake_hub import FakeHub
-from fake_portal import SECRET, FakePortal
+from fake_portal import DEVICE_ID, SECRET, FakePortal
 from gangway_device import Credentials, Network, Pace, Store
+
+# A busy machine is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +51,7 @@ def aboard(store, hub):
     store.save(
         Credentials(
             serial_number="A1",
-            device_id="0b6f3c1e-5a52-4c2e-9d52-4d1a2b7d3c11",
+            device_id=DEVICE_ID,
             device_secret=SECRET,
             tenant_id="6b1d5b0c-8f5e-4a53-a3f5-30b9f2a3a8de",
             data_residency="au",

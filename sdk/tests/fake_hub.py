@@ -12,7 +12,7 @@ from contextlib import suppress
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from fake_portal import SECRET
+from fake_portal import DEVICE_ID, SECRET
 from gangway_device import apply_patch
 
 
@@ -76,8 +76,9 @@ class FakeHub:
             response = connection.respond(http.HTTPStatus(status), "no")
             response.headers.update(headers)
             return response
-        expected = base64.b64encode(f"0b6f3c1e-5a52-4c2e-9d52-4d1a2b7d3c11:{SECRET}".encode()).decode()
-        if self.authorizations[-1] != f"Basic {expected}":
+        kind, _, pair = (self.authorizations[-1] or "").partition(" ")
+        device_id, _, secret = base64.b64decode(pair).decode().partition(":")
+        if kind != "Basic" or secret != SECRET or len(device_id) != len(DEVICE_ID):
             return connection.respond(http.HTTPStatus.UNAUTHORIZED, "no")
         return None
 

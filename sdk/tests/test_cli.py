@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fake_hub import eventually
-from fake_portal import SECRET
+from fake_portal import SECRET, problem
 from gangway_device import Store
 from gangway_device.cli import main
 from gangway_device.cli.options import state_file
@@ -79,6 +79,38 @@ async def test_provision_is_idempotent_and_may_be_plain(portal, home):
     async with Command(*arguments) as command:
         code, out, _ = await command.end()
     assert code == 0 and "provisioned before" in out
+
+
+async def test_provision_shows_the_match_number_once(portal):
+    portal.faults["poll"].extend([(202, {}, {"status": "pending", "pollAfter": 0, "matchNumber": "42"})] * 3)
+    async with Command("provision", "--portal", portal.url, "--serial", "A1") as command:
+        shown = await command.until("Tell the person who lets the device in: 42")
+        portal.unlock("A1")
+        _, out, err = await command.end()
+    assert "│    4 2    │" in shown and "42" not in out and err == ""
+
+
+async def test_the_hand_over_is_sealed_unless_a_token_is_asked_for(portal, home):
+    portal.let_everybody_in = True
+    for serial, more in (("A1", ()), ("B2", ("--hand-over", "token"))):
+        async with Command("provision", "--portal", portal.url, "--serial", serial, *more) as command:
+            assert (await command.end())[0] == 0
+    sealed, token = portal.enrolments["A1"].binding, portal.enrolments["B2"].binding
+    assert sealed[0] and sealed[1] is None and token[0] is None and token[1]
+
+
+async def test_a_killed_process_loses_nothing(portal, home):
+    portal.let_everybody_in = True
+    portal.cuts["A1"] = [300]
+    portal.faults["poll"].extend([problem(429, "too-many-requests", "0"), None, problem(429, "slow-down", "60")])
+    arguments = ("provision", "--portal", portal.url, "--serial", "A1")
+    async with Command(*arguments) as command:
+        await eventually(lambda: len(portal.made("poll")) == 3)
+        command.process.kill()
+    async with Command(*arguments) as command:
+        assert (await command.end())[0] == 0
+    assert len(portal.delivered) == 2 and len(set(portal.delivered)) == 1
+    assert Store(home / "A1.json").load_credentials().device_secret == SECRET
 
 
 def test_an_address_without_scheme_is_wrong_usage(capsys):
@@ -154,6 +186,7 @@ async def test_simulate_claims_and_runs_a_fleet(portal, hub, tmp_path):
         code, _, err = await command.end()
     assert (code, err) == (0, "")
     assert hub.reported["settings"] == {"interval": 5} and hub.reported["firmware"]
+    assert all(enrolment.binding[0] and enrolment.confirmed for enrolment in portal.enrolments.values())
     assert Store(tmp_path / "fleet" / "SIM-00005.json").load_credentials()
 
 

@@ -21,13 +21,15 @@ from gangway_device import (
 from gangway_device.store import Snapshot
 
 PENDING = Pending("https://portal.example", "A1", "a-poll-token")
+KEYED = Pending("https://portal.example", "A1", private_key="k" * 43)
 CREDENTIALS = Credentials("A1", "d", SECRET, "t", "au", "wss://portal-au.example/hub/v1", "https://portal-au.example")
 SNAPSHOT = Snapshot(Desired(1, 2, {"a": [1, {"b": "ä"}]}), {"type": "applied", "version": 2})
 
 
 def test_it_gives_back_what_it_was_given(store):
     assert store.load() is None
-    for content in (PENDING, CREDENTIALS):
+    unconfirmed = dataclasses.replace(CREDENTIALS, confirm_at="https://portal.example")
+    for content in (PENDING, KEYED, unconfirmed, CREDENTIALS):
         store.save(content)
         assert store.load() == content
     assert store.load_credentials() == CREDENTIALS
@@ -128,6 +130,14 @@ def test_a_damaged_file_is_one_clear_error(damage, store):
     with pytest.raises(StoreDamaged, match="is damaged") as caught:
         store.load()
     assert SECRET not in repr(caught.value) and caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(("old", "new"), [("k" * 43, "k" * 40), ("k" * 43, "not base64url!"), ('"pri', '"none')])
+def test_a_damaged_key_is_the_same_clear_error(old, new, store):
+    store.save(KEYED)
+    store.path.write_text(store.path.read_text().replace(old, new))
+    with pytest.raises(StoreDamaged, match="is damaged"):
+        store.load()
 
 
 def test_an_unprovisioned_store_has_no_credentials(store):

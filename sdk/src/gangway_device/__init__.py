@@ -23,6 +23,7 @@ from gangway_device.errors import (
     FrameError,
     FrameRefused,
     GangwayError,
+    HandOverUnreadable,
     NotProvisioned,
     ProtocolError,
     Refused,
@@ -33,8 +34,9 @@ from gangway_device.errors import (
     StoreError,
     StoreExposed,
     StoreMismatch,
-    WrongPollToken,
+    WrongPoller,
 )
+from gangway_device.handover import HandOverKind
 from gangway_device.merge import apply_patch, make_patch
 from gangway_device.network import Network
 from gangway_device.portal import ProvisioningCode
@@ -57,6 +59,8 @@ __all__ = [
     "FrameError",
     "FrameRefused",
     "GangwayError",
+    "HandOverKind",
+    "HandOverUnreadable",
     "Network",
     "NotProvisioned",
     "Pace",
@@ -74,7 +78,7 @@ __all__ = [
     "StoreExposed",
     "StoreMismatch",
     "Twin",
-    "WrongPollToken",
+    "WrongPoller",
     "apply_patch",
     "make_patch",
     "provision",

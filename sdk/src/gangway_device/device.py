@@ -10,6 +10,7 @@ from gangway_device import frames, twin
 from gangway_device.applying import Applier, DesiredCallback
 from gangway_device.backoff import Backoff, Pace
 from gangway_device.concurrency import first_of
+from gangway_device.confirmation import remember_confirmed
 from gangway_device.connection import FORBIDDEN, Connection, Unreachable, UpgradeRefused, open_websocket
 from gangway_device.endings import ComeBack
 from gangway_device.errors import DeviceClosed, GangwayError
@@ -57,6 +58,7 @@ class Device:
         self._connected_at: float | None = None
         self._forbidden = 0
         self._running: asyncio.Task[None] | None = None
+        self._unconfirmed: Credentials | None = None
         self.connections = 0
         """How many times the hub has welcomed this object."""
 
@@ -93,6 +95,7 @@ class Device:
         except BaseException:
             lock.release()
             raise
+        self._unconfirmed = None if credentials.confirmed else credentials
         self._running = asyncio.ensure_future(self._live(credentials, lock))
 
     async def connect(self, timeout: float | None = None) -> None:
@@ -202,6 +205,10 @@ class Device:
         self.connections += 1
         self._welcomed.set()
         log.info("connected", extra={"session_id": welcome.get("sessionId")})
+        if self._unconfirmed is not None:
+            # The portal takes the first connection for the confirmation.
+            remember_confirmed(self._store, self._unconfirmed)
+            self._unconfirmed = None
 
     def _on_end(self) -> None:
         self._welcomed.clear()

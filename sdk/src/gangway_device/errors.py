@@ -9,9 +9,10 @@
     │   ├── StoreMismatch           it belongs to another serial number
     │   └── NotProvisioned          it holds no credentials yet
     ├── Refused                     the portal said no (RFC 9457 problem)
-    │   ├── WrongPollToken
+    │   ├── WrongPoller
     │   ├── AlreadyProvisioned
     │   └── EnrolmentClosed
+    ├── HandOverUnreadable          the portal's hand-over does not open, again and again
     ├── FrameError                  a frame cannot be read, or must not be sent
     ├── FrameRefused                the hub answered a frame with `error`
     ├── DeviceClosed                the Device was closed, or never started
@@ -65,26 +66,48 @@ class Refused(GangwayError):
     `detail` what the portal said, `request_id` what its support asks for.
     """
 
+    advice = ""
+    """What a person can do about it, at the end of the message."""
+
     def __init__(self, code: str, detail: str, request_id: str | None = None) -> None:
         suffix = f" (request {request_id})" if request_id else ""
-        super().__init__(f"the portal refused: {detail} [{code}]{suffix}")
+        advice = f". {self.advice}" if self.advice else ""
+        super().__init__(f"the portal refused: {detail} [{code}]{suffix}{advice}")
         self.code = code
         self.detail = detail
         self.request_id = request_id
 
 
-class WrongPollToken(Refused):
-    """The enrolment of this serial number is bound to another poll token: another device, or a lost store."""
+class WrongPoller(Refused):
+    """The enrolment of this serial number is bound to another key or poll token: another device, or a lost store."""
+
+    advice = (
+        "Another device has this serial number, or this one has lost its state file since it began; "
+        "restore the file, or have an operator delete or re-enable the device"
+    )
 
 
 class AlreadyProvisioned(Refused):
     """The credentials of this serial number were handed out before; an operator must re-enable the device."""
+
+    advice = "Restore the state file that holds them, or have an operator delete or re-enable the device"
 
 
 class EnrolmentClosed(Refused):
     """The enrolment was declined or has expired. `retry_after`: seconds until a new one may start, if said."""
 
     retry_after: float | None = None
+
+
+class HandOverUnreadable(GangwayError):
+    """The portal's hand-over does not open with this device's key, or holds no usable credentials.
+
+    Raised when the same bytes came several times, so that they were not damaged on the way. Key and token stay in the
+    store: the next start asks again.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the portal's hand-over cannot be used: {why}")
 
 
 class FrameError(GangwayError, ValueError):

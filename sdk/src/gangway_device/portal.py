@@ -11,7 +11,7 @@ import httpx
 
 from gangway_device import frames
 from gangway_device.backoff import parse_retry_after
-from gangway_device.errors import AlreadyProvisioned, EnrolmentClosed, FrameError, Refused, WrongPollToken
+from gangway_device.errors import AlreadyProvisioned, EnrolmentClosed, FrameError, Refused, WrongPoller
 from gangway_device.frames import JsonObject
 from gangway_device.network import Network
 
@@ -20,9 +20,11 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 20.0
 DEFAULT_POLL_AFTER = 5.0
+MATCH_NUMBER_LENGTH = 8
+"""The most digits that are believed; the portal sends two."""
 
 _REFUSALS: dict[str, type[Refused]] = {
-    "wrong-poll-token": WrongPollToken,
+    "wrong-poller": WrongPoller,
     "already-provisioned": AlreadyProvisioned,
     "enrolment-closed": EnrolmentClosed,
 }
@@ -52,6 +54,14 @@ class ProvisioningCode:
         return f"{self.code[:half]} {self.code[half:]}"
 
 
+@dataclass(frozen=True)
+class StillPending:
+    """Nobody has let the device in yet. `match_number`: digits to show to the person who does, where there are some."""
+
+    after: float
+    match_number: str | None
+
+
 class Portal:
     """The provisioning routes of the portal at `address`. `identity` is what a proxy may know the device by."""
 
@@ -72,8 +82,8 @@ class Portal:
         except (KeyError, TypeError, ValueError) as error:
             raise TryLater("the portal's answer holds no code") from error
 
-    async def poll(self, body: JsonObject, wait: int) -> JsonObject | float:
-        """POST /api/v1/provisioning/poll: the hand-over, or the seconds after which to poll again.
+    async def poll(self, body: JsonObject, wait: int) -> JsonObject | StillPending:
+        """POST /api/v1/provisioning/poll: the hand-over, or that there is none yet.
 
         `wait`: for how many seconds the portal may hold the request (RFC 7240); 0 to be answered at once.
         Raises Refused, TryLater.
@@ -85,7 +95,13 @@ class Portal:
         after = frames.seconds(content, "pollAfter")
         if after is None:
             after = parse_retry_after(answer.headers.get("Retry-After"))
-        return DEFAULT_POLL_AFTER if after is None else after
+        return StillPending(DEFAULT_POLL_AFTER if after is None else after, _match_number(content))
+
+    async def confirm(self, device_id: str, device_secret: str) -> None:
+        """POST /api/v1/provisioning/confirm: the credentials are kept. May be repeated. Raises Refused, TryLater."""
+        answer = await self._post("/api/v1/provisioning/confirm", None, auth=httpx.BasicAuth(device_id, device_secret))
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            raise TryLater("the portal's answer is no confirmation")
 
     async def claim(self, code: str, name: str, token: str) -> None:
         """POST /api/v1/claims with an API token: what a person does in the Console. Raises Refused, TryLater."""
@@ -101,7 +117,12 @@ class Portal:
         await self._client.aclose()
 
     async def _post(
-        self, path: str, body: JsonObject, wait: int = 0, headers: dict[str, str] | None = None
+        self,
+        path: str,
+        body: JsonObject | None,
+        wait: int = 0,
+        headers: dict[str, str] | None = None,
+        auth: httpx.Auth | None = None,
     ) -> httpx.Response:
         prefer = {"Prefer": f"wait={wait}"} if wait else {}
         try:
@@ -109,9 +130,10 @@ class Portal:
                 path,
                 json=body,
                 headers={"Accept": "application/json", **prefer, **(headers or {})},
+                auth=httpx.USE_CLIENT_DEFAULT if auth is None else auth,
                 timeout=httpx.Timeout(CONNECT_TIMEOUT, read=wait + ANSWER_TIMEOUT),
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise TryLater(f"the portal cannot be reached: {error or type(error).__name__}") from error
         if not answer.is_success:
             raise _failure(answer)
@@ -124,6 +146,13 @@ def _content(answer: httpx.Response) -> JsonObject:
     except FrameError:
         # Not a refusal: the page of a captive portal, for one, goes away again. The cause could quote a secret.
         raise TryLater("the portal's answer cannot be understood") from None
+
+
+def _match_number(content: JsonObject) -> str | None:
+    # It goes to a display as it is, so nothing but digits.
+    value = content.get("matchNumber")
+    usable = isinstance(value, str) and len(value) <= MATCH_NUMBER_LENGTH and value.isascii() and value.isdigit()
+    return value if usable else None
 
 
 def _failure(answer: httpx.Response) -> Exception:

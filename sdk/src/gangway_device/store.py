@@ -1,4 +1,4 @@
-"""What a device must not forget: a poll token while it waits, then credentials, and the desired document."""
+"""What a device must not forget: a key or token while it waits, then credentials, and the desired document."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gangway_device import base64url
 from gangway_device.errors import FrameError, NotProvisioned, StoreDamaged, StoreError
 from gangway_device.files import FileLock, make_private_directory, read_private, write_private
 from gangway_device.frames import JsonObject, parse_object
@@ -17,20 +18,34 @@ from gangway_device.twin import Desired
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+PRIVATE_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An enrolment that waits for a person. A restart goes on with the same poll token."""
+    """An enrolment that waits for a person. A restart goes on with the same key or token; it has one of them.
+
+    `private_key`: of X25519, 32 bytes in base64url.
+    """
 
     portal: str
     serial_number: str
-    poll_token: str = field(repr=False)
+    poll_token: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if bool(self.poll_token) == bool(self.private_key):
+            raise ValueError("an enrolment has a poll token or a private key")
+        if self.private_key and len(base64url.decode(self.private_key)) != PRIVATE_KEY_BYTES:
+            raise ValueError("a private key has 32 bytes")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the portal handed out, once. `data_residency` names the region in which the tenant's data lives."""
+    """What the portal handed out, once. `data_residency` names the region in which the tenant's data lives.
+
+    `confirm_at` is the address of the portal that has yet to be told that they are kept; None once it knows.
+    """
 
     serial_number: str
     device_id: str
@@ -39,6 +54,12 @@ class Credentials:
     data_residency: str
     hub_url: str
     portal_url: str
+    confirm_at: str | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the portal knows that they are kept."""
+        return self.confirm_at is None
 
     def __post_init__(self) -> None:
         for address, schemes in ((self.hub_url, ("ws", "wss")), (self.portal_url, ("http", "https"))):
@@ -55,7 +76,12 @@ class Snapshot:
 
 
 _MEMBERS: dict[type[Pending] | type[Credentials], dict[str, str]] = {
-    Pending: {"portal": "portal", "serial_number": "serialNumber", "poll_token": "pollToken"},
+    Pending: {
+        "portal": "portal",
+        "serial_number": "serialNumber",
+        "poll_token": "pollToken",
+        "private_key": "privateKey",
+    },
     Credentials: {
         "serial_number": "serialNumber",
         "device_id": "deviceId",
@@ -64,8 +90,10 @@ _MEMBERS: dict[type[Pending] | type[Credentials], dict[str, str]] = {
         "data_residency": "dataResidency",
         "hub_url": "hubUrl",
         "portal_url": "portalUrl",
+        "confirm_at": "confirmAt",
     },
 }
+_OPTIONAL = {"poll_token", "private_key", "confirm_at"}
 
 
 class Store:
@@ -113,7 +141,7 @@ class Store:
         """Keep `content` lastingly, in place of what was there."""
         key = "credentials" if isinstance(content, Credentials) else "pending"
         members = {wire: getattr(content, name) for name, wire in _MEMBERS[type(content)].items()}
-        self._write(self.path, {"format": FORMAT, key: members})
+        self._write(self.path, {"format": FORMAT, key: {wire: value for wire, value in members.items() if value}})
 
     def load_snapshot(self) -> Snapshot | None:
         """The desired document last settled; None where there is none, or where its file is damaged."""
@@ -154,19 +182,24 @@ def _read(content: JsonObject) -> Pending | Credentials:
         raise ValueError("another format")
     for kind, key in ((Credentials, "credentials"), (Pending, "pending")):
         if key in content:
-            return kind(**{name: _text(content[key], wire) for name, wire in _MEMBERS[kind].items()})
+            return kind(**_texts(kind, content[key]))
     raise KeyError("credentials")
 
 
-def read_credentials(serial_number: str, answer: JsonObject) -> Credentials:
-    """The credentials in the portal's hand-over. Raises ValueError, KeyError where one is missing."""
-    members = {**answer, "serialNumber": serial_number}
-    return Credentials(**{name: _text(members, wire) for name, wire in _MEMBERS[Credentials].items()})
+def read_credentials(pending: Pending, answer: JsonObject) -> Credentials:
+    """The credentials in the portal's hand-over, not confirmed yet. Raises ValueError, KeyError."""
+    members = {**answer, "serialNumber": pending.serial_number, "confirmAt": pending.portal}
+    return Credentials(**_texts(Credentials, members))
 
 
 def _read_snapshot(content: JsonObject) -> Snapshot:
     desired = Desired(content["generation"], content["version"], content["document"])
     return Snapshot(desired, content["outcome"])
+
+
+def _texts(kind: type[Pending] | type[Credentials], members: Any) -> dict[str, str]:
+    wanted = _MEMBERS[kind].items()
+    return {name: _text(members, wire) for name, wire in wanted if wire in members or name not in _OPTIONAL}
 
 
 def _text(members: Any, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import get_args
 
 import segno
 
@@ -16,6 +17,7 @@ from gangway_device.cli.options import (
     state_file,
 )
 from gangway_device.errors import ConfigurationError
+from gangway_device.handover import HandOverKind
 from gangway_device.portal import ProvisioningCode
 from gangway_device.provisioning import provision
 from gangway_device.store import Credentials, Store
@@ -30,6 +32,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--attribute", action="append", default=[], metavar="NAME=VALUE", help="may be given often")
     add_state_option(parser, "<serial>.json in $XDG_STATE_HOME/gangway-device")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long (default: never)")
+    parser.add_argument(
+        "--hand-over",
+        choices=get_args(HandOverKind),
+        default="sealed",
+        help="sealed to a key of this device (default), or by a token, which needs no cryptography",
+    )
     look = parser.add_mutually_exclusive_group()
     look.add_argument("--qr", action="store_true", help="print a QR code even where stdout is no terminal")
     look.add_argument("--plain", action="store_true", help="print the code without frame and QR code")
@@ -48,6 +56,8 @@ def _provision(options: argparse.Namespace) -> int:
         product=options.product,
         attributes=_attributes(options.attribute),
         on_code=lambda code: _show(code, plain=options.plain, with_qr=with_qr),
+        on_match_number=lambda number: _show_match_number(number, plain=options.plain),
+        hand_over=options.hand_over,
         network=network_of(options),
         timeout=options.timeout,
     )
@@ -71,12 +81,22 @@ def _show(code: ProvisioningCode, *, plain: bool, with_qr: bool) -> None:
     if plain:
         print(code.grouped, code.verification_uri, sep="\n", flush=True)
         return
-    line = "─" * (len(code.grouped) * 2 + 7)
-    print(f"\n    ┌{line}┐\n    │    {' '.join(code.grouped)}    │\n    └{line}┘\n")
+    _print_large(code.grouped)
     print(f"Enter this code at {code.verification_uri}")
     if with_qr:
         segno.make(code.verification_uri_complete, micro=False).terminal(compact=True)
     print(f"It is valid for {code.expires_in:.0f} seconds. Waiting …", flush=True)
+
+
+def _show_match_number(number: str, *, plain: bool) -> None:
+    if not plain:
+        _print_large(number)
+    print(f"Tell the person who lets the device in: {number}", flush=True)
+
+
+def _print_large(text: str) -> None:
+    line = "─" * (len(text) * 2 + 7)
+    print(f"\n    ┌{line}┐\n    │    {' '.join(text)}    │\n    └{line}┘\n")
 
 
 def _attributes(pairs: list[str]) -> dict[str, str]:

@@ -97,6 +97,7 @@ class SimulatedDevice:
             product=self._fleet.product,
             attributes={"firmware": FIRMWARE, "simulated": True},
             on_code=self._on_code,
+            on_match_number=self._on_match_number,
             network=self._fleet.network,
         )
         await provisioner.run()
@@ -106,6 +107,9 @@ class SimulatedDevice:
             print(f"{self._serial_number}: enter {code.grouped} at {code.verification_uri}", flush=True)
         else:
             await self._claim(code, self._fleet.token)
+
+    def _on_match_number(self, number: str) -> None:
+        print(f"{self._serial_number}: tell the person who lets it in: {number}", flush=True)
 
     async def _claim(self, code: ProvisioningCode, token: str) -> None:
         backoff = Backoff(1.0, 60.0)
