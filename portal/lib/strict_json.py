@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-
 # Only an escape can bring one in. A pair is found too, and then looked at more closely.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 

@@ -1,7 +1,8 @@
 """Counting in Redis what may happen only so often.
 
 Windows are fixed: a count begins with its first event and is forgotten when the window is over. When Redis is away
-nothing is counted: availability of the way aboard goes before its limits, which the database's own rules do not depend on.
+nothing is counted: availability of the way aboard goes before its limits, which the database's own rules do not depend
+on.
 """
 
 import logging
