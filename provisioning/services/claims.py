@@ -141,9 +141,7 @@ def _unlock(
 
 def _lock_rivals(enrolment: Enrolment) -> None:
     """Hold all that wait with this serial number, in the order of their ids: two claims would wait for each other."""
-    rivals = Enrolment.objects.select_for_update().filter(
-        serial_key=enrolment.serial_key, state=EnrolmentState.WAITING
-    )
+    rivals = Enrolment.objects.select_for_update().filter(serial_key=enrolment.serial_key, state=EnrolmentState.WAITING)
     list(rivals.order_by("pk").values_list("pk", flat=True))
 
 

@@ -20,7 +20,7 @@ from tests.base import (
     unlock,
     unlock_by_code,
 )
-from tests.provisioning.http import POLL, assert_for_devices, assert_problem, post, raw
+from tests.http import POLL, assert_for_devices, assert_problem, post, raw
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +124,10 @@ def test_another_poll_token_gets_nothing_of_a_device_that_was_let_in(cast):
     statement = make_statement(poll_token=make_poll_token())
     poll(statement)
     unlock(statement, cast.tenant_a)
-    for thief in (make_statement(statement.serial_number), make_statement(statement.serial_number, poll_token="t" * 40)):
+    for thief in (
+        make_statement(statement.serial_number),
+        make_statement(statement.serial_number, poll_token="t" * 40),
+    ):
         assert_problem(by_serial(thief), 403, "wrong-poll-token")
     assert by_serial(statement).status_code == 200
 
@@ -239,7 +242,12 @@ def test_guessing_codes_is_limited_for_a_network(settings):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"serialNumber": "SN-1", "provisioningCode": "222222"}, {"provisioningCode": "2" * 33}, {"serialNumber": 0.5j}],
+    [
+        {},
+        {"serialNumber": "SN-1", "provisioningCode": "222222"},
+        {"provisioningCode": "2" * 33},
+        {"serialNumber": 0.5j},
+    ],
     ids=["neither", "both", "overlong", "nothing"],
 )
 def test_it_takes_a_serial_number_or_a_code(body):

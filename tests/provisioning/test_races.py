@@ -112,7 +112,9 @@ def test_of_twenty_claimers_over_http_one_lets_the_device_in(server, live_cast):
     statement = make_statement()
     code = make_code(statement).code
     headers = [{"Authorization": f"Bearer {make_token(user)}"} for user in (live_cast.alice, live_cast.charlie)]
-    claims = [partial(server.post, "claims", {"provisioningCode": code}, headers=headers[n % 2]) for n in range(CLAIMERS)]
+    claims = [
+        partial(server.post, "claims", {"provisioningCode": code}, headers=headers[n % 2]) for n in range(CLAIMERS)
+    ]
     statuses = Counter(answer.status_code for answer in race(claims))
     assert statuses[201] == 1
     assert set(statuses) <= {201, 404, 409}
