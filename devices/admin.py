@@ -153,6 +153,9 @@ class ApiTokenAdmin(ServiceRowAdmin):
     text_search = ("user__username", "user__email", "name", "prefix")
     actions = ("revoke",)
 
+    def describe(self, row: ApiToken) -> str:
+        return f"{row} of {row.user}"
+
     @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> HttpResponse | None:
         return self.confirmed(
@@ -217,6 +220,9 @@ class DeviceAdmin(ServiceRowAdmin):
     @admin.display(description="See also")
     def see_also(self, device: Device) -> SafeString:
         return links(*[search_link(model, text, device.public_id) for model, text in self.related_lists()])
+
+    def describe(self, row: Device) -> str:
+        return named(row)
 
     def related_lists(self) -> list[tuple[type[Model], str]]:
         return [(Session, "Connections"), (Credential, "Credentials"), (HistoryEntry, "History")]
@@ -283,6 +289,9 @@ class CredentialAdmin(ServiceRowAdmin):
     @admin.display(description="Tenant")
     def tenant(self, credential: Credential) -> Tenant:
         return credential.device.tenant
+
+    def describe(self, row: Credential) -> str:
+        return f"{row} of {named(row.device)}"
 
     @admin.action(description="Revoke, with all others of the device", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Credential]) -> HttpResponse | None:
@@ -355,11 +364,14 @@ class SessionAdmin(ServiceRowAdmin):
     def presence(self, session: Session) -> str:
         return "" if session.closed_at else in_words(presence_of_session(session, now()))
 
+    def describe(self, row: Session) -> str:
+        return f"connection {row.epoch} of {named(row.device)}"
+
     @admin.action(description="End the device's connection", permissions=["change"])
     def end_connection(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse | None:
         return self.confirmed(
             request,
-            queryset.filter(closed_at=None),
+            queryset.filter(closed_at=None).select_related("device__tenant"),
             verb=lambda session, actor: _end(session.device),
             title="End connections",
             consequence=(
@@ -394,6 +406,11 @@ class HistoryEntryAdmin(ReadOnlyAdmin):
     text_search = ("user__username",)
     exact_search = ("request_id",)
     search_help_text = "Id of a device, tenant, enrolment, code or credential; serial number, user name, request id."
+
+
+def named(device: Device) -> str:
+    """A device so that nobody takes it for another."""
+    return f"{device}, serial number {device.serial_number}, of {device.tenant}"
 
 
 def in_words(presence: Presence) -> str:

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from devices.actors import Actor
 from devices.errors import DomainError
@@ -63,6 +64,11 @@ class SupportAdmin(ModelAdmin):
     serial_search: Sequence[str] = ()
     text_search: Sequence[str] = ()
     exact_search: Sequence[str] = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django would say "Select … to change", which most of these cannot be."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Django shows the search box where there are some."""
@@ -112,6 +118,10 @@ class ServiceRowAdmin(SupportAdmin):
             names += [field] if isinstance(field, str) else field
         return names
 
+    def describe(self, row: Any) -> str:
+        """A row to somebody who is asked whether they mean it."""
+        return str(row)
+
     def confirmed(
         self, request: HttpRequest, queryset: QuerySet[Any], *, verb: Verb, title: str, consequence: str, done: str
     ) -> HttpResponse | None:
@@ -130,7 +140,7 @@ class ServiceRowAdmin(SupportAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "consequence": consequence,
-            "rows": rows,
+            "rows": [(row.pk, self.describe(row)) for row in rows],
             "action": request.POST["action"],
             "checkbox": ACTION_CHECKBOX_NAME,
             "opts": self.opts,

@@ -106,7 +106,7 @@ class TooManyRequests(DomainError):
 
 
 class Unavailable(DomainError):
-    code, title, status, ws_code = "unavailable", "Not available at the moment", 503, 1013
+    code, title, status, ws_code = "unavailable", "Not available at the moment", 503, 4503
 
 
 class SessionReplaced(DomainError):

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -81,7 +82,7 @@ def postgres_server(**more: str) -> Iterator[str]:
             shutil.chown(password_file, user)
         data = directory / "data"
         initialise = ["--auth=password", "--encoding=utf8", "--locale=C", "--username=postgres", "--no-sync"]
-        command = [binaries / "initdb", *initialise, f"--pwfile={password_file}", f"--pgdata={data}"]
+        command: list[Path | str] = [binaries / "initdb", *initialise, f"--pwfile={password_file}", f"--pgdata={data}"]
         subprocess.run(command, check=True, capture_output=True, user=user, cwd=directory)
         options = [f"--{key}={value}" for key, value in (_POSTGRES_OPTIONS | {"port": str(port)} | more).items()]
         with open(directory / "log", "wb") as log:
@@ -143,7 +144,7 @@ def _system_user(directory: Path) -> str | None:
     return user.pw_name
 
 
-def _wait(attempt, error) -> None:
+def _wait(attempt: Callable[[], object], error: type[Exception]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -155,7 +156,7 @@ def _wait(attempt, error) -> None:
             time.sleep(0.05)
 
 
-def _end(process: subprocess.Popen, number: signal.Signals = signal.SIGTERM) -> None:
+def _end(process: subprocess.Popen[Any], number: signal.Signals = signal.SIGTERM) -> None:
     process.send_signal(number)
     try:
         process.wait(10)

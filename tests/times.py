@@ -3,8 +3,6 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from portal.lib import clock
-
 PATIENCE = 20.0
 
 

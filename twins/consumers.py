@@ -7,6 +7,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 
 from devices.errors import DomainError, HelloMissing, PayloadTooLarge, TooManyRequests, Unavailable
 from devices.models import CloseReason
@@ -29,12 +30,22 @@ _CLOSED_BY_US = {4400: CloseReason.PROTOCOL, 4413: CloseReason.PROTOCOL, 4429: C
 class NativeDoor(AsyncWebsocketConsumer):
     """One device's socket. Frames are handled one after the other, in the order they came."""
 
+    # Hints come to the process, not to the socket: a channel of its own would be a subscription in Redis a device.
+    channel_layer_alias = "none"
+
     _session: HubSession | None = None
     _hub: Hub
     _greeted = False
     _ended_with: int | None = None
     _hello_timer: asyncio.TimerHandle | None = None
     _refusal: asyncio.Future[None] | None = None
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().__call__(*args, **kwargs)
+        finally:
+            # However it ended: a session that is left behind would keep the device online.
+            await self.disconnect(1006)
 
     async def connect(self) -> None:
         self._rate = FrameRate(settings.HUB_FRAMES_PER_SECOND)
@@ -44,6 +55,12 @@ class NativeDoor(AsyncWebsocketConsumer):
             self._session = await self._hub.open(device=scope["device"], network=scope["network"], agent="", door=self)
         except DomainError as error:
             await self.close(error.ws_code)
+            return
+        except (DatabaseError, RedisError, OSError):
+            logger.exception("session-not-opened")
+            # Accepted first: refused, the connection would look to the device as if its credentials were not valid.
+            await self.accept()
+            await self.close(Unavailable.ws_code)
             return
         await self.accept()
         self._hello_timer = asyncio.get_running_loop().call_later(HELLO_WITHIN, self._no_hello)
@@ -69,7 +86,7 @@ class NativeDoor(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         session = self._session
-        if session is None:
+        if session is None or self._ended_with is not None:
             return
         session.heard()
         frame_id: str | None = None
@@ -100,23 +117,25 @@ class NativeDoor(AsyncWebsocketConsumer):
             raise HelloMissing()
         elif isinstance(frame, protocol.Report):
             version = await session.report(frame.patch)
-            await self.send(protocol.reported(frame_id=frame.id, version=version))
+            await self._say(protocol.reported(frame_id=frame.id, version=version))
         elif isinstance(frame, protocol.Acknowledge):
             await session.acknowledge(version=frame.version, failed=frame.failed, reason=frame.reason)
-            await self.send(protocol.acknowledged(frame_id=frame.id, version=frame.version))
+            await self._say(protocol.acknowledged(frame_id=frame.id, version=frame.version))
         elif isinstance(frame, protocol.GetTwin):
-            await self.send(protocol.twin_frame(frame_id=frame.id, twin=await session.get_twin()))
+            await self._say(protocol.twin_frame(frame_id=frame.id, twin=await session.get_twin()))
         else:
-            await self.send(protocol.pong(frame_id=frame.id))
+            await self._say(protocol.pong(frame_id=frame.id))
 
     async def _hello(self, session: HubSession, frame: protocol.Hello) -> None:
         if self._greeted:
             raise InvalidFrame("There was a hello on this connection.")
         if self._hello_timer is not None:
             self._hello_timer.cancel()
-        twin, with_document = await session.greet(generation=frame.generation, desired_version=frame.desired_version)
+        twin, with_document = await session.greet(
+            generation=frame.generation, desired_version=frame.desired_version, agent=frame.agent
+        )
         self._greeted = True
-        await self.send(
+        await self._say(
             protocol.welcome(
                 frame_id=frame.id,
                 session_id=str(session.opened.public_id),
@@ -128,8 +147,18 @@ class NativeDoor(AsyncWebsocketConsumer):
             )
         )
 
+    async def _say(self, text: str) -> None:
+        """Send a frame, unless the connection is over. Each server raises an exception of its own then."""
+        if self._ended_with is not None:
+            return
+        try:
+            await self.send(text)
+        except Exception as error:  # noqa: BLE001
+            logger.debug("frame-not-sent: %r", error)
+            self._ended_with = 1006
+
     async def _refuse(self, error: DomainError, frame_id: str | None) -> None:
-        await self.send(protocol.error_frame(frame_id=frame_id, error=error))
+        await self._say(protocol.error_frame(frame_id=frame_id, error=error))
         if error.ws_code is not None:
             await self.end(code=error.ws_code)
 
@@ -140,15 +169,15 @@ class NativeDoor(AsyncWebsocketConsumer):
 
     async def push_desired(self, *, twin: Twin, from_version: int, patches: list[dict[str, Any]] | None) -> None:
         if patches is None:
-            await self.send(protocol.desired_document(twin=twin, from_version=from_version))
+            await self._say(protocol.desired_document(twin=twin, from_version=from_version))
             return
         for version, patch in enumerate(patches, start=from_version + 1):
-            await self.send(protocol.desired_patch(generation=twin.generation, version=version, patch=patch))
+            await self._say(protocol.desired_patch(generation=twin.generation, version=version, patch=patch))
 
     async def end(self, *, code: int, retry_after: int | None = None) -> None:
         if self._ended_with is not None:
             return
-        self._ended_with = code
         if retry_after is not None:
-            await self.send(protocol.bye(code=code, retry_after=retry_after))
+            await self._say(protocol.bye(code=code, retry_after=retry_after))
+        self._ended_with = code
         await self.close(code)

@@ -104,12 +104,18 @@ def open_session(
     return OpenedSession(session.pk, session.public_id, session.epoch)
 
 
+def note_agent(*, session_id: int, agent: str) -> None:
+    """What software the device says it runs."""
+    Session.objects.filter(pk=session_id).update(agent=agent)
+
+
 @transaction.atomic
 def close_session(*, session_id: int, reason: CloseReason, last_frame_at: datetime) -> bool:
     """Note that a connection ended. False when it was closed already, by a newer connection or by a revocation."""
     session = Session.objects.open().filter(pk=session_id).select_related("device__tenant").first()
     if session is None:
         return False
+    session.last_frame_at = last_frame_at
     Session.objects.filter(pk=session_id).update(last_frame_at=last_frame_at)
     return _close(session, reason, now())
 

@@ -52,7 +52,9 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
-        return json.dumps(document, default=str, ensure_ascii=False)
+        line = json.dumps(document, default=str, ensure_ascii=False)
+        # Half of a surrogate pair cannot be written as UTF-8; as an escape it is JSON all the same.
+        return line.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> str:

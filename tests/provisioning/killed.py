@@ -1,7 +1,7 @@
 """A process that hands over credentials and is killed at one statement after the other. Started by test_faults.
 
-Arguments: JSON of the statement's members. It prints one line for each death: the number of the statement before which it died.
-The last line is "done": a run that came to its end.
+Arguments: JSON of the statement's members. It prints a line for each death: the number of the statement before which it
+died. The last line is "done": a run that came to its end.
 """
 
 import json
@@ -22,11 +22,16 @@ def main():
             _hand_over(members, fatal)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
-            print("done" if status == 0 else "failed", flush=True)
+            _say("done" if status == 0 else "failed")
             return
-        print(fatal, flush=True)
+        _say(str(fatal))
         sys.stdin.readline()
         fatal += 1
+
+
+def _say(line):
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _hand_over(members, fatal):

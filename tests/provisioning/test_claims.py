@@ -21,11 +21,11 @@ from provisioning.services.removal import delete_device
 from provisioning.states import CodeState, EnrolmentState
 from tests.base import (
     collect,
+    confirm,
     decline,
     enrolment_of,
     make_code,
     make_enrolment,
-    confirm,
     make_poll_token,
     make_product,
     make_statement,

@@ -9,7 +9,7 @@ from provisioning.codes import ALPHABET
 from provisioning.models import Enrolment, ProvisioningCode
 from provisioning.states import CodeState, EnrolmentState
 from tests.base import collect, decline, make_poll_token, make_statement, poll, unique, unlock
-from tests.provisioning.http import CODES, assert_for_devices, assert_problem, post, raw
+from tests.http import CODES, assert_for_devices, assert_problem, post, raw
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from provisioning.sealing import NotOpened, encode, open_with_token, read_public
 from provisioning.services.expiry import destroy_unconfirmed
 from provisioning.states import EnrolmentState
 from tests.base import api_client, collect, confirm, enrolment_of, make_poll_token, make_statement, poll, unlock
-from tests.provisioning.http import POLL, assert_problem, post
+from tests.http import POLL, assert_problem, post
 from tests.provisioning.sealed import KINDS, DeviceSide, assert_not_in_database, base64url
 
 CONFIRM = "/api/v1/provisioning/confirm"

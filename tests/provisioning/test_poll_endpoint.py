@@ -20,7 +20,7 @@ from tests.base import (
     unlock,
     unlock_by_code,
 )
-from tests.provisioning.http import POLL, assert_for_devices, assert_problem, post, raw
+from tests.http import POLL, assert_for_devices, assert_problem, post, raw
 
 pytestmark = pytest.mark.django_db
 

@@ -2,15 +2,20 @@
 socket.
 """
 
+import logging
+
 from django.conf import settings
+from django.db import DatabaseError
 
 from devices.basic import read_basic
-from devices.errors import DomainError
+from devices.errors import DomainError, Unavailable
 from devices.services.credentials import authenticate_device
 from portal.lib.aio import run_db
 from portal.lib.asgi import AsgiApp, Receive, Scope, Send
 from portal.lib.network import client_address
 from portal.lib.request_id import begin_request
+
+logger = logging.getLogger(__name__)
 
 
 class DeviceAuthentication:
@@ -30,6 +35,10 @@ class DeviceAuthentication:
         except DomainError as error:
             await refuse(scope, receive, send, error)
             return
+        except DatabaseError:
+            logger.exception("device-not-authenticated")
+            await refuse(scope, receive, send, Unavailable(retry_after=5))
+            return
         await self._inner({**scope, "device": device, "network": network}, receive, send)
 
 
@@ -37,6 +46,9 @@ async def refuse(scope: Scope, receive: Receive, send: Send, error: DomainError)
     """Answer the upgrade with the error's status; a server that cannot (Daphne) answers 403 by itself."""
     await receive()
     if "websocket.http.response" not in scope.get("extensions", {}):
+        if error.status == 503:
+            # 403 would look to the device as if its credentials were not valid.
+            await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": error.ws_code or 4400})
         return
     headers = [(b"content-length", b"0")]

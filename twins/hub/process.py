@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 
+from devices.errors import SessionReplaced
 from devices.hints import channel_layer
 from devices.services.credentials import AuthenticatedDevice
 from devices.services.sessions import open_session, register_process, renew_lease
 from portal.lib.aio import run_db
-from twins.hub.reads import desired_versions
+from twins.hub.reads import desired_versions, ended_sessions
 from twins.hub.session import Door, HubSession
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class Hub:
     async def open(self, *, device: AuthenticatedDevice, network: str | None, agent: str, door: Door) -> HubSession:
         """Register a connection. An older one of the same device is closed, here or in another process.
 
-        Raises Unauthenticated when the device was ended since it was authenticated.
+        Raises Unauthenticated when the device was ended since it was authenticated, SessionReplaced when it has a newer
+        connection by now.
         """
         process_id = await self._ensure_started()
         opened = await run_db(
@@ -47,9 +49,11 @@ class Hub:
         )
         session = HubSession(device=device, opened=opened, network=network, door=door)
         older = self._sessions.get(device.device_id)
-        if older is None or older.opened.epoch < opened.epoch:
-            self._sessions[device.device_id] = session
-        if older is not None and older.opened.epoch < opened.epoch:
+        if older is not None and older.opened.epoch > opened.epoch:
+            # Two connected at once, and the later one got here first.
+            raise SessionReplaced()
+        self._sessions[device.device_id] = session
+        if older is not None:
             self._spawn(older.end(code=REPLACED))
         return session
 
@@ -121,8 +125,10 @@ class Hub:
                 await self._compare(ids[start : start + _COMPARE_BATCH])
 
     async def _compare(self, ids: list[int]) -> None:
+        epochs = {device_id: self._sessions[device_id].opened.epoch for device_id in ids if device_id in self._sessions}
         try:
             versions = await run_db(desired_versions, device_ids=ids)
+            ended = await run_db(ended_sessions, epochs=epochs)
         except DatabaseError:
             logger.warning("versions-not-compared", exc_info=True)
             return
@@ -130,6 +136,10 @@ class Hub:
             session = self._sessions.get(device_id)
             if session is not None and session.sent_version not in (None, version):
                 self._spawn(self._push(session))
+        for device_id, may_return in ended.items():
+            session = self._sessions.get(device_id)
+            if session is not None and session.opened.epoch == epochs[device_id]:
+                self._spawn(session.end(code=REPLACED if may_return else REVOKED))
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
+from devices.models import Credential, Device, DeviceState
+from portal.lib.clock import now
 from twins.models import Section, Twin, TwinChange, TwinKind
 from twins.services.twins import get_twin
 
@@ -26,3 +29,12 @@ def desired_versions(*, device_ids: list[int]) -> dict[int, int]:
     """The present desired version of each device: what the periodic compare is made with."""
     twins = Twin.objects.filter(device_id__in=device_ids, kind=TwinKind.DEVICE)
     return dict(twins.values_list("device_id", "desired_version"))
+
+
+def ended_sessions(*, epochs: dict[int, int]) -> dict[int, bool]:
+    """Of the sessions of these epochs, {device: epoch}, the devices whose session was ended elsewhere, and whether the
+    device may still connect: with that it was another connection that ended it."""
+    may_connect = Exists(Credential.objects.usable(now()).filter(device=OuterRef("pk")))
+    devices = Device.objects.filter(pk__in=epochs).annotate(may_connect=may_connect)
+    rows = devices.values_list("pk", "session_epoch", "state", "may_connect")
+    return {pk: state == DeviceState.ACTIVE and usable for pk, epoch, state, usable in rows if epoch != epochs[pk]}

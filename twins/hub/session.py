@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from devices.actors import Actor
 from devices.services.credentials import AuthenticatedDevice
-from devices.services.sessions import OpenedSession
+from devices.services.sessions import OpenedSession, note_agent
 from portal.lib.aio import run_db
 from portal.lib.clock import now
 from twins.hub.reads import desired_since
@@ -45,9 +45,11 @@ class HubSession:
         """Raises NotFound when the device is gone."""
         return await run_db(get_twin, device_id=self.device.device_id)
 
-    async def greet(self, *, generation: int | None, desired_version: int | None) -> tuple[Twin, bool]:
+    async def greet(self, *, generation: int | None, desired_version: int | None, agent: str = "") -> tuple[Twin, bool]:
         """The twin for a device that says which version it has, and whether it needs the document. From here on it is
         pushed what is newer."""
+        if agent:
+            await run_db(note_agent, session_id=self.opened.session_id, agent=agent)
         twin = await self.get_twin()
         up_to_date = (generation, desired_version) == (twin.generation, twin.desired_version)
         self._sent = (twin.generation, twin.desired_version)

@@ -1,0 +1,176 @@
+"""Claim: find a waiting device by its code or serial number, let it in or decline it, watch it come aboard."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import replace_url
+
+from devices.access import choose_tenant, get_device, memberships_of
+from devices.errors import DomainError, Forbidden, InvalidRequest, InvalidTransition, NotFound
+from devices.models import Device, Product, Role, Tenant
+from devices.serials import MAXIMUM_LENGTH
+from portal.console.frame import frame_of
+from portal.console.page import ConsoleRequest, acting, console_page, plain, render_page, wants_part
+from portal.console.story import story_of
+from portal.entries import check_entries, counting_wrong_entries
+from provisioning.codes import LENGTH, group_code, normalise_code
+from provisioning.errors import MatchNumberNeeded, MatchNumberWrong
+from provisioning.services.claims import Waiting, claim_by_code, claim_by_serial, decline_waiting, find_waiting
+from twins.services.twins import get_twin
+
+_PAGE = "console/claim.html"
+
+
+@console_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def claim(request: ConsoleRequest) -> HttpResponse:
+    """One field; what was found, and what became of it, is answered in place."""
+    if not memberships_of(user_id=request.user.pk, role=Role.TECHNICIAN):
+        if request.method == "POST":
+            raise Forbidden("Your role allows you to look, not to let devices in. Ask an administrator of your tenant.")
+        return render_page(request, _PAGE, {"may_claim": False})
+    if request.method == "POST" and "claim" in request.POST:
+        return _let_in(request)
+    if request.method == "POST" and "decline" in request.POST:
+        return _decline(request)
+    entry = plain(request, "entry") or plain(request, "code")
+    return _look_up(request, entry) if entry or request.method == "POST" else _answer(request, {})
+
+
+@console_page
+@require_safe
+def claimed(request: ConsoleRequest, device_id: uuid.UUID) -> HttpResponse:
+    """The same page once the device was let in: its way from here to configured."""
+    try:
+        return _answer(request, _story(get_device(user_id=request.user.pk, device_id=device_id)))
+    except NotFound:
+        if not wants_part(request):
+            raise
+        # It was deleted, or never collected its credentials, while somebody watched.
+        return _answer(request, {"problem": "This device is no longer there. Its history is in Activity."})
+
+
+def _look_up(request: ConsoleRequest, entry: str) -> HttpResponse:
+    try:
+        return _answer(request, _card(request, _find(request, entry)))
+    except DomainError as error:
+        return _answer(request, {"entry": entry, "problem": _sentence(error)})
+
+
+def _let_in(request: ConsoleRequest) -> HttpResponse:
+    typed = {name: plain(request, name) for name in ("name", "tenant", "product")}
+    waiting: Waiting | None = None
+    try:
+        waiting = _find_same(request)
+        tenant = choose_tenant(user_id=request.user.pk, tenant_id=typed["tenant"] or None, role=Role.TECHNICIAN)
+        product = _product(tenant, typed["product"])
+        with counting_wrong_entries(request.user.pk):
+            device = _claim(request, waiting, tenant, product)
+    except DomainError as error:
+        card = _card(request, waiting) if waiting and not isinstance(error, MatchNumberWrong) else {}
+        card = {"entry": plain(request, "entry"), **card, "typed": typed}
+        if isinstance(error, MatchNumberNeeded):
+            return _answer(request, {**card, "needs_match": True})
+        return _answer(request, {**card, "problem": _sentence(error)})
+    where = reverse("console:claimed", args=[device.public_id])
+    if not wants_part(request):
+        return redirect(where)
+    # Reloading the page goes on with the story.
+    return replace_url(_answer(request, _story(get_device(user_id=request.user.pk, device_id=device.public_id))), where)
+
+
+def _claim(request: ConsoleRequest, waiting: Waiting, tenant: Tenant, product: Product | None) -> Device:
+    rest: dict[str, Any] = {
+        "tenant": tenant,
+        "product": product,
+        "name": request.POST.get("name", ""),
+        "actor": acting(request),
+    }
+    if waiting.code is not None:
+        return claim_by_code(code=plain(request, "entry"), match_number=plain(request, "match_number"), **rest)
+    return claim_by_serial(serial_number=waiting.enrolment.serial_number, **rest)
+
+
+def _decline(request: ConsoleRequest) -> HttpResponse:
+    try:
+        waiting = _find_same(request)
+        decline_waiting(waiting=waiting, actor=acting(request))
+    except DomainError as error:
+        return _answer(request, {"entry": plain(request, "entry"), "problem": _sentence(error)})
+    return _answer(request, {"declined": waiting.enrolment.serial_number})
+
+
+def _find(request: ConsoleRequest, entry: str) -> Waiting:
+    if not entry:
+        raise InvalidRequest("Type the code on the device's screen, or its serial number.")
+    if len(entry) > MAXIMUM_LENGTH or not entry.isascii():
+        raise InvalidRequest(
+            f"A code has {LENGTH} letters and digits, a serial number at most {MAXIMUM_LENGTH}. Type one of them."
+        )
+    check_entries(request.user.pk)
+    with counting_wrong_entries(request.user.pk):
+        return find_waiting(entry=entry)
+
+
+def _find_same(request: ConsoleRequest) -> Waiting:
+    """Find again what the person was shown. Raises InvalidTransition when it is another device by now."""
+    waiting = _find(request, plain(request, "entry"))
+    if str(waiting.enrolment.public_id) != request.POST.get("enrolment"):
+        raise InvalidTransition("Another device answers to this by now. Nothing was changed; compare once more.")
+    return waiting
+
+
+def _product(tenant: Tenant, public_id: str) -> Product | None:
+    if not public_id:
+        return None
+    product = next((one for one in Product.objects.filter(tenant=tenant) if str(one.public_id) == public_id), None)
+    if product is None:
+        raise InvalidRequest(f"{tenant.name} has no such product. Choose one of its own.")
+    return product
+
+
+def _card(request: ConsoleRequest, waiting: Waiting) -> dict[str, Any]:
+    tenants = [member.tenant for member in memberships_of(user_id=request.user.pk, role=Role.TECHNICIAN)]
+    chosen = frame_of(request).tenant
+    products = Product.objects.filter(tenant__in=tenants).select_related("tenant").order_by("tenant__name", "code")
+    stated = waiting.enrolment.stated_product
+    suggested = next((one for one in products if one.code == stated and chosen and one.tenant_id == chosen.pk), None)
+    entry = plain(request, "entry") or plain(request, "code")
+    return {
+        "entry": entry,
+        "waiting": waiting,
+        # A reload in the middle of the story asks for the digits again.
+        "needs_match": bool(waiting.code and waiting.enrolment.match_number),
+        "shown_code": group_code(normalise_code(entry) or "") if waiting.code else "",
+        "tenants": tenants,
+        "products": products,
+        "typed": {
+            "name": "",
+            "tenant": str(chosen.public_id) if chosen else "",
+            "product": str(suggested.public_id) if suggested else "",
+        },
+    }
+
+
+def _story(device: Device) -> dict[str, Any]:
+    enrolment = device.enrolments.order_by("-pk").first()
+    story = story_of(device, enrolment, get_twin(device_id=device.pk))
+    return {"device": device, "enrolment": enrolment, "story": story}
+
+
+def _sentence(error: DomainError) -> str:
+    """What went wrong, and what to do where the error itself does not say."""
+    advice = {
+        "code-not-usable": "This code cannot be used. Look at the device: it may show a new one by now.",
+        "serial-not-waiting": "No device with this serial number is waiting. Check it, and that the device is on.",
+    }
+    return advice.get(error.code, error.detail)
+
+
+def _answer(request: ConsoleRequest, context: dict[str, Any]) -> HttpResponse:
+    template = f"{_PAGE}#answer" if wants_part(request) else _PAGE
+    return render_page(request, template, {"may_claim": True, **context})
