@@ -427,7 +427,7 @@ def _revoke(device: Device, actor: Actor) -> bool:
 def _end(device: Device) -> bool:
     if not Session.objects.open().filter(device=device).exists():
         return False
-    end_sessions(device=device, reason=CloseReason.SHUTDOWN)
+    end_sessions(device=device, reason=CloseReason.ENDED)
     return True
 
 

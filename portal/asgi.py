@@ -17,11 +17,13 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from portal.body_limit import BodyLimit  # noqa: E402
 from portal.console.consumers import LiveConsumer  # noqa: E402
+from portal.lifespan import Lifespan  # noqa: E402
 from portal.sockets import SocketPaths  # noqa: E402
 from provisioning.lane.held import HeldPolls  # noqa: E402
 from provisioning.lane.pending import PendingLane  # noqa: E402
 from twins.consumers import NativeDoor  # noqa: E402
 from twins.hub.authentication import DeviceAuthentication  # noqa: E402
+from twins.hub.process import get_hub  # noqa: E402
 
 native_door: Any = NativeDoor.as_asgi()
 # Two trees: devices bring credentials and no Origin, browsers a session and an Origin.
@@ -31,6 +33,7 @@ browser_sockets: Any = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsu
 application = ProtocolTypeRouter(
     {
         "http": HeldPolls(PendingLane(BodyLimit(django_application))),
+        "lifespan": Lifespan(get_hub),
         "websocket": SocketPaths({"/hub/v1": device_sockets, "/live": browser_sockets}),
     }
 )

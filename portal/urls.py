@@ -2,7 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
+from portal.login import LimitedAdminAuthenticationForm
 from portal.public import error_page, healthz
 
 handler400 = "portal.public.bad_request"
@@ -10,8 +12,11 @@ handler403 = "portal.public.permission_denied"
 handler404 = "portal.public.not_found"
 handler500 = "portal.public.server_error"
 
+admin.site.login_form = LimitedAdminAuthenticationForm
+
 urlpatterns = [
     path("api/v1/", include("portal.api.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("errors/<slug:code>", error_page, name="error"),

@@ -36,6 +36,7 @@ class CloseReason(models.TextChoices):
     REPLACED = "replaced", "another connection of the device took over"
     REVOKED = "revoked", "the credentials were revoked"
     PROTOCOL = "protocol", "the device broke the protocol"
+    ENDED = "ended", "staff ended the connection; the device may come back"
     SHUTDOWN = "shutdown", "the hub process stopped"
     ABANDONED = "abandoned", "the hub process died"
 

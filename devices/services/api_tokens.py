@@ -17,8 +17,8 @@ _LAST_USED_RESOLUTION = timedelta(minutes=1)
 def create_api_token(*, user: User, name: str, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
     """A new token and its secret, which is not kept. Raises InvalidRequest for an empty or overlong name."""
     name = " ".join(name.split())
-    if not 1 <= len(name) <= 100:
-        problem = "A token needs a name of at most 100 characters."
+    if not 1 <= len(name) <= 100 or not name.isprintable():
+        problem = "A token needs a name of at most 100 printable characters."
         raise InvalidRequest(problem, errors=[{"field": "name", "detail": problem}])
     minted = mint("gwt")
     token = ApiToken.objects.create(

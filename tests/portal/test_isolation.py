@@ -26,6 +26,7 @@ PUBLIC = {
     "login",
     "logout",
     "api/v1/provisioning/codes",
+    "admin",
     "api/v1/provisioning/poll",
     "api/v1/provisioning/confirm",
     "api/v1/provisioning/rotate",

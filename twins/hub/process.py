@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from devices.errors import SessionReplaced
 from devices.hints import channel_layer
 from devices.services.credentials import AuthenticatedDevice
-from devices.services.sessions import open_session, register_process, renew_lease
+from devices.services.sessions import open_session, register_process, renew_lease, stop_process
 from portal.lib.aio import run_db
 from twins.hub.reads import desired_versions, ended_sessions
 from twins.hub.session import Door, HubSession
@@ -61,6 +61,11 @@ class Hub:
         """The door's connection is over."""
         if self._sessions.get(session.device.device_id) is session:
             del self._sessions[session.device.device_id]
+
+    async def stop(self) -> None:
+        """A planned stop: the sessions end now, and not when the lease does."""
+        if self._process_id is not None:
+            await run_db(stop_process, process_id=self._process_id)
 
     async def _ensure_started(self) -> int:
         async with self._starting:
