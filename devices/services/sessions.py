@@ -22,7 +22,12 @@ from portal.lib.logs import log_event
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_CODES = {CloseReason.REPLACED: SessionReplaced.ws_code, CloseReason.REVOKED: Unauthenticated.ws_code}
+_COME_BACK = 1012  # service restart (RFC 6455's registry): the device connects again
+_CLOSE_CODES = {
+    CloseReason.REPLACED: SessionReplaced.ws_code,
+    CloseReason.REVOKED: Unauthenticated.ws_code,
+    CloseReason.MOVED: _COME_BACK,
+}
 
 
 @dataclass(frozen=True, slots=True)
