@@ -6,7 +6,7 @@ To outsiders a row does not exist (NotFound); members whose role is too low are 
 import uuid
 
 from devices.errors import Forbidden, InvalidRequest, NotFound
-from devices.models import Device, Membership, Role, Tenant
+from devices.models import Device, Membership, Product, Role, Tenant
 
 
 def get_tenant(*, user_id: int, tenant_id: uuid.UUID | str, role: Role = Role.VIEWER) -> Tenant:
@@ -36,6 +36,24 @@ def get_device(*, user_id: int, device_id: uuid.UUID | str, role: Role = Role.VI
         raise NotFound("There is no such device.")
     _require(Membership.objects.get(user_id=user_id, tenant_id=device.tenant_id), role)
     return device
+
+
+def get_product(*, user_id: int, product_id: uuid.UUID | str, role: Role = Role.VIEWER) -> Product:
+    """The product by its public id. Raises NotFound, or Forbidden."""
+    products = Product.objects.filter(tenant__memberships__user_id=user_id, public_id=_as_uuid(product_id))
+    product = products.select_related("tenant__region").first()
+    if product is None:
+        raise NotFound("There is no such product.")
+    require_role(user_id=user_id, tenant_id=product.tenant_id, role=role)
+    return product
+
+
+def require_role(*, user_id: int, tenant_id: int, role: Role) -> None:
+    """For doors of other apps, when the user is known to be a member. Raises Forbidden; NotFound to outsiders."""
+    membership = Membership.objects.filter(user_id=user_id, tenant_id=tenant_id).select_related("tenant").first()
+    if membership is None:
+        raise NotFound()
+    _require(membership, role)
 
 
 def memberships_of(*, user_id: int, role: Role = Role.VIEWER) -> list[Membership]:

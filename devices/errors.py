@@ -13,6 +13,8 @@
     ├── Unavailable               with the seconds to wait
     ├── InvalidTransition         somebody else was first, or the thing is in no state for this
     ├── SerialInUse               the tenant has a device with this serial number
+    ├── ProductCodeInUse          the tenant has a product with this code
+    ├── DeviceIdInUse             the tenant has a device that was given this id
     └── SessionReplaced · HelloMissing
 
 Apps derive their own: twins.errors, provisioning.errors. The same classes make HTTP problems (portal.problems),
@@ -82,6 +84,14 @@ class InvalidTransition(DomainError):
 
 class SerialInUse(DomainError):
     code, title, status = "serial-in-use", "The tenant already has a device with this serial number", 409
+
+
+class DeviceIdInUse(DomainError):
+    code, title, status = "device-id-in-use", "The tenant already has a device with this id", 409
+
+
+class ProductCodeInUse(DomainError):
+    code, title, status = "product-code-in-use", "The tenant already has a product with this code", 409
 
 
 class PreconditionFailed(DomainError):

@@ -72,3 +72,16 @@ def check_code_lifetime(**_: Any) -> list[CheckMessage]:
             id="portal.E004",
         )
     ]
+
+
+@register()
+def check_metrics_token(**_: Any) -> list[CheckMessage]:
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= 16:
+        return []
+    return [
+        Error(
+            "METRICS_TOKEN has fewer than 16 characters.",
+            hint="It is all that keeps others from reading /metrics: make it long and random.",
+            id="portal.E005",
+        )
+    ]

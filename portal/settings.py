@@ -159,9 +159,14 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-provisioning-codes": {"task": "provisioning.tasks.expire_codes_task", "schedule": 30.0},
-    "expire-enrolments": {"task": "provisioning.tasks.expire_enrolments_task", "schedule": 300.0},
+    # Also windows nobody came in, and operations nobody decided on.
+    "expire-enrolments": {"task": "provisioning.tasks.expire_enrolments_task", "schedule": 60.0},
+    "note-expired-tokens": {"task": "provisioning.tasks.note_expired_tokens_task", "schedule": 300.0},
+    "purge-enrolments": {"task": "provisioning.tasks.purge_enrolments_task", "schedule": 3600.0},
+    "purge-history": {"task": "devices.tasks.purge_history_task", "schedule": 3600.0},
     "destroy-unconfirmed": {"task": "provisioning.tasks.destroy_unconfirmed_task", "schedule": 60.0},
     "purge-codes": {"task": "provisioning.tasks.purge_codes_task", "schedule": 3600.0},
+    "purge-entry-counts": {"task": "provisioning.tasks.purge_entry_counts_task", "schedule": 3600.0},
     "close-abandoned-sessions": {"task": "devices.tasks.close_abandoned_sessions_task", "schedule": 30.0},
 }
 
@@ -239,6 +244,13 @@ USE_TZ = True
 PROVISIONING_CODE_LIFETIME = env.integer("PROVISIONING_CODE_LIFETIME", 300, minimum=30, maximum=3600)  # seconds
 PROVISIONING_CODES_PER_LIFETIME = env.integer("PROVISIONING_CODES_PER_LIFETIME", 3, minimum=1, maximum=100)
 ENROLMENT_LIFETIME = env.integer("ENROLMENT_LIFETIME", 24 * 3600, minimum=300)  # seconds a silent device stays waiting
+OPERATION_LIFETIME = env.integer("OPERATION_LIFETIME", 3600, minimum=60, maximum=30 * 24 * 3600)  # seconds to decide
+OPERATIONS_PER_TOKEN = env.integer("OPERATIONS_PER_TOKEN", 1000, minimum=1)  # that wait with one token
+# Devices a tenant may let in before they come; serial numbers are no secrets, and are not to be taken by the million.
+ACTIVATION_WINDOWS_PER_TENANT = env.integer("ACTIVATION_WINDOWS_PER_TENANT", 10_000, minimum=1)
+# Days after which ended enrolments, and rows of the history, are deleted; 0: never.
+ENROLMENT_RETENTION_DAYS = env.integer("ENROLMENT_RETENTION_DAYS", 90, minimum=0)
+HISTORY_RETENTION_DAYS = env.integer("HISTORY_RETENTION_DAYS", 400, minimum=0)
 # Seconds in which a device with a key or token is given the same credentials again, until it confirms.
 CONFIRMATION_WINDOW = env.integer("CONFIRMATION_WINDOW", 900, minimum=30, maximum=86400)
 CREDENTIAL_GRACE = env.integer("CREDENTIAL_GRACE", 7 * 86400, minimum=60)  # seconds a rotated secret still works
@@ -247,7 +259,10 @@ POLL_MINIMUM_INTERVAL = env.integer("POLL_MINIMUM_INTERVAL", 1, minimum=0, maxim
 POLL_WAIT_MAXIMUM = env.integer("POLL_WAIT_MAXIMUM", 60, minimum=1, maximum=600)  # seconds
 DEVICE_MISSES_PER_MINUTE = env.integer("DEVICE_MISSES_PER_MINUTE", 30, minimum=1)  # unknown codes polled, a network
 ENROLMENTS_PER_MINUTE = env.integer("ENROLMENTS_PER_MINUTE", 600, minimum=1)  # begun from one network
-CODE_ENTRIES_PER_MINUTE = env.integer("CODE_ENTRIES_PER_MINUTE", 20, minimum=1)  # wrong entries, a person
+# The chance a day that all guessing together hits one code: what people may enter is computed from it.
+GUESS_HIT_CHANCE = env.fraction("GUESS_HIT_CHANCE", 1e-4, minimum=1e-9, maximum=0.1)
+# The Bearer token for GET /metrics; without one there is no such page.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
 
 # --- Hub --------------------------------------------------------------------------------------------------------------
 HUB_HEARTBEAT = env.integer("HUB_HEARTBEAT", 30, minimum=1, maximum=600)  # seconds

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal.login import LimitedAdminAuthenticationForm
+from portal.metrics import metrics
 from portal.public import error_page, healthz
 
 handler400 = "portal.public.bad_request"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
     path("errors/<slug:code>", error_page, name="error"),
     path("", include("portal.console.urls")),
 ]

@@ -10,16 +10,23 @@ DomainError
 │   ├── AlreadyProvisioned
 │   └── EnrolmentClosed        declined or expired; says when a new one may start
 ├── Forbidden
-│   └── WrongPoller
+│   ├── WrongPoller
+│   └── TokenUsedUp            as many devices came aboard with the token as it lets in
+├── InvalidRequest
+│   └── DeviceIdNotAllowed     the token's policy lets somebody else choose the device id, or nobody
+├── SerialNotListed            the product lets in only serial numbers on its list
 ├── InvalidTransition
 │   ├── ContestedSerial        several devices poll with one serial number: the code is needed
 │   ├── MatchNumberNeeded      the device now shows two digits: they are needed along with the code
 │   └── MatchNumberWrong       and these were others: the enrolment is closed
 └── TooManyRequests
-    └── TooManyCodes
+    ├── SerialNumberNeeded     many codes are being guessed: name the serial number along with the code, or wait
+    ├── TooManyCodes
+    ├── TooManyOperations      so many devices wait with one token that no more may begin
+    └── TooManyWindows         the tenant let in so many devices that have not come that no more may be
 """
 
-from devices.errors import DomainError, Forbidden, InvalidTransition, NotFound, TooManyRequests
+from devices.errors import DomainError, Forbidden, InvalidRequest, InvalidTransition, NotFound, TooManyRequests
 
 
 class UnknownCode(NotFound):
@@ -68,3 +75,27 @@ class MatchNumberWrong(InvalidTransition):
 
 class TooManyCodes(TooManyRequests):
     code, title = "too-many-codes", "Too many codes were asked for"
+
+
+class TokenUsedUp(Forbidden):
+    code, title = "token-used-up", "The provisioning token has let in as many devices as it may"
+
+
+class DeviceIdNotAllowed(InvalidRequest):
+    code, title = "device-id-not-allowed", "The device id may not be chosen like this"
+
+
+class SerialNotListed(DomainError):
+    code, title, status = "serial-not-listed", "The serial number is not on the product's list", 409
+
+
+class TooManyOperations(TooManyRequests):
+    code, title = "too-many-operations", "Too many devices wait with this provisioning token"
+
+
+class TooManyWindows(TooManyRequests):
+    code, title = "too-many-windows", "Too many devices that were let in have not come yet"
+
+
+class SerialNumberNeeded(TooManyRequests):
+    code, title = "serial-number-needed", "Enter the device's serial number along with the code, or wait"

@@ -1,4 +1,4 @@
-"""A device's attempt to join, and the codes people type."""
+"""A device's attempt to join, and the codes people type. Tokens have a module of their own."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from devices.models import Device, Tenant
+from provisioning.guess_models import EntryCount as EntryCount
 from provisioning.pollers import PollerKind
 from provisioning.states import (
     HANDED_OVER_STATES,
@@ -17,6 +18,7 @@ from provisioning.states import (
     CodeState,
     EnrolmentState,
 )
+from provisioning.token_models import ProvisioningToken as ProvisioningToken
 
 # A device that lost its key comes back with a new one; what was not heard of for so long is no rival any more.
 CONTEST_WINDOW = timedelta(minutes=10)
@@ -28,19 +30,31 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
 
     def waiting(self, moment: datetime) -> "EnrolmentQuerySet":
         """Those that a person can unlock: waiting, and heard of within the enrolment's lifetime."""
-        return self.filter(state=EnrolmentState.WAITING, last_polled_at__gt=moment - lifetime())
+        return self.filter(state=EnrolmentState.WAITING, token=None, last_polled_at__gt=moment - lifetime())
+
+    def operations(self) -> "EnrolmentQuerySet":
+        """Those that began with a provisioning token."""
+        return self.filter(token__isnull=False)
+
+    def undecided(self, moment: datetime) -> "EnrolmentQuerySet":
+        """Operations that a person of the token's tenant may still approve."""
+        return self.filter(state=EnrolmentState.WAITING, token__revoked_at=None, decide_until__gt=moment)
 
     def rivals(self, enrolment: "Enrolment", moment: datetime) -> "EnrolmentQuerySet":
         """Other pollers that wait with the same serial number and were heard of lately."""
         heard = self.filter(state=EnrolmentState.WAITING, last_polled_at__gt=moment - CONTEST_WINDOW)
         return heard.filter(serial_key=enrolment.serial_key).exclude(pk=enrolment.pk)
 
-    def stale(self, moment: datetime) -> "EnrolmentQuerySet":
-        """Open ones whose time is over."""
-        return self.filter(
-            Q(state=EnrolmentState.WAITING, last_polled_at__lte=moment - lifetime())
-            | Q(state=EnrolmentState.UNLOCKED, unlocked_at__lte=moment - lifetime())
-        )
+    def stale(self, moment: datetime) -> "list[EnrolmentQuerySet]":
+        """Open ones whose time is over, one query for each reason, so that each has its index."""
+        waiting, unlocked = self.filter(state=EnrolmentState.WAITING), self.filter(state=EnrolmentState.UNLOCKED)
+        return [
+            waiting.filter(last_polled_at__lte=moment - lifetime(), token=None),
+            waiting.filter(decide_until__lte=moment),
+            waiting.filter(token__revoked_at__isnull=False),
+            unlocked.filter(unlocked_at__lte=moment - lifetime(), window_until=None),
+            unlocked.filter(window_until__lte=moment),
+        ]
 
 
 def lifetime() -> timedelta:
@@ -52,7 +66,8 @@ class Enrolment(models.Model):
     """One device's attempt to join. Its poll token, if it has one, keeps its hand-over from anybody else."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    serial_number = models.CharField(max_length=64)
+    serial_number = models.CharField(max_length=64, blank=True)
+    # What attempts of one device are found by: the serial number's key, or `operation_key` of one with a token.
     serial_key = models.CharField(max_length=64, editable=False)
     # Whom it belongs to (provisioning.pollers); "" is the digest of a plain poller, who names only its serial number.
     poller_kind = models.CharField(max_length=8, default=PollerKind.PLAIN, editable=False)
@@ -70,7 +85,16 @@ class Enrolment(models.Model):
     created_at = models.DateTimeField()
     # Written at most once in half a minute.
     last_polled_at = models.DateTimeField()
+    # The token it began with, which says whose it is; such an enrolment is called an operation.
+    token = models.ForeignKey(ProvisioningToken, on_delete=models.RESTRICT, null=True, related_name="enrolments")
+    # What the device wants to be called.
+    requested_id = models.CharField(max_length=90, blank=True, editable=False)
+    # Shown by the device and to the person who approves, to be compared. It opens nothing, so it is kept readable.
+    verification_code = models.CharField(max_length=6, blank=True, editable=False)
+    decide_until = models.DateTimeField(null=True, editable=False)
     unlocked_at = models.DateTimeField(null=True)
+    # Until when the first poller takes an enrolment that was unlocked before any device came.
+    window_until = models.DateTimeField(null=True, editable=False)
     delivered_at = models.DateTimeField(null=True)
     # What was handed over, for the poller alone to open; gone once it confirmed, or did not in time.
     sealed_hand_over = models.BinaryField(null=True, editable=False)
@@ -97,6 +121,19 @@ class Enrolment(models.Model):
                 condition=Q(state__in=WITH_DEVICE_STATES),
                 name="enrolment_one_let_in_per_serial",
             ),
+            models.UniqueConstraint(
+                fields=["tenant", "verification_code"],
+                condition=Q(state=EnrolmentState.WAITING) & ~Q(verification_code=""),
+                name="enrolment_verification_code_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(token__isnull=True) | Q(tenant__isnull=False), name="enrolment_operation_has_tenant"
+            ),
+            # Whoever is not bound yet is so within a window, which ends.
+            models.CheckConstraint(
+                condition=~Q(poller_kind=PollerKind.UNBOUND) | Q(window_until__isnull=False),
+                name="enrolment_unbound_has_window",
+            ),
         ]
         indexes = [
             models.Index(fields=["serial_key"], condition=Q(state__in=LIVE_STATES), name="enrolment_live_by_serial"),
@@ -104,6 +141,15 @@ class Enrolment(models.Model):
             models.Index(
                 fields=["sealed_until"], condition=Q(sealed_until__isnull=False), name="enrolment_sealed_by_end"
             ),
+            models.Index(fields=["token", "-id"], condition=Q(token__isnull=False), name="enrolment_of_token"),
+            models.Index(fields=["tenant", "-id"], condition=Q(token__isnull=False), name="enrolment_operation_newest"),
+            models.Index(
+                fields=["decide_until"], condition=Q(state=EnrolmentState.WAITING), name="enrolment_operation_by_end"
+            ),
+            models.Index(
+                fields=["window_until"], condition=Q(state=EnrolmentState.UNLOCKED), name="enrolment_window_by_end"
+            ),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="enrolment_by_end"),
         ]
 
     def __str__(self) -> str:
@@ -112,6 +158,25 @@ class Enrolment(models.Model):
     @property
     def is_handed_over(self) -> bool:
         return self.state in HANDED_OVER_STATES
+
+    @property
+    def is_unbound(self) -> bool:
+        """Unlocked before any device came: the first poller takes it."""
+        return self.state == EnrolmentState.UNLOCKED and self.poller_kind == PollerKind.UNBOUND
+
+    def is_stale(self, moment: datetime) -> bool:
+        """Whether its time is over: EnrolmentQuerySet.stale for one row."""
+        match self.state:
+            case EnrolmentState.WAITING if self.token is not None:
+                ended = self.decide_until is not None and self.decide_until <= moment
+                return ended or self.token.revoked_at is not None
+            case EnrolmentState.WAITING:
+                return self.last_polled_at <= moment - lifetime()
+            case EnrolmentState.UNLOCKED if self.window_until is not None:
+                return self.window_until <= moment
+            case EnrolmentState.UNLOCKED:
+                return self.unlocked_at is not None and self.unlocked_at <= moment - lifetime()
+        return False
 
 
 class ProvisioningCodeQuerySet(models.QuerySet["ProvisioningCode"]):

@@ -12,6 +12,8 @@ class PollerKind(StrEnum):
     PLAIN = "plain"
     TOKEN = "token"  # noqa: S105  the name of a kind
     KEY = "key"
+    # Nobody yet: the first to poll takes the enrolment, and becomes one of the others.
+    UNBOUND = "unbound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Poller:
                 return keyed_digest(settings.SECRET_KEY, "public-key", self.public_key)
             case PollerKind.TOKEN:
                 return keyed_digest(settings.SECRET_KEY, "poll-token", self.poll_token)
-            case PollerKind.PLAIN:
+            case _:
                 return ""
 
     def __repr__(self) -> str:

@@ -26,14 +26,23 @@ _S = EnrolmentState
 ENROLMENT_MOVES: dict[tuple[EnrolmentState, EnrolmentState], str] = {
     (_S.WAITING, _S.UNLOCKED): "a person or a rule lets the device in",
     (_S.WAITING, _S.DECLINED): "a person says: not mine",
-    (_S.WAITING, _S.EXPIRED): "the device has not polled for the enrolment's lifetime",
-    (_S.WAITING, _S.SUPERSEDED): "another device with the same serial number was let in",
+    (_S.WAITING, _S.EXPIRED): (
+        "the device has not polled for the enrolment's lifetime, "
+        "or nobody decided on its operation in time, or the operation's token was revoked"
+    ),
+    (_S.WAITING, _S.SUPERSEDED): (
+        "another device with the same serial number was let in, "
+        "or a newer attempt of the same device took its place"
+    ),
     (_S.UNLOCKED, _S.DELIVERED): "the device polls and is handed its credentials, once",
-    (_S.UNLOCKED, _S.EXPIRED): "the device did not collect its credentials in time",
-    (_S.UNLOCKED, _S.SUPERSEDED): "the device was deleted before it collected its credentials",
+    (_S.UNLOCKED, _S.EXPIRED): "the device did not collect its credentials in time, or none came within the window",
+    (_S.UNLOCKED, _S.SUPERSEDED): (
+        "the device was deleted before it collected its credentials, or was enabled anew, "
+        "or a newer attempt of it took its place"
+    ),
     (_S.DELIVERED, _S.CONFIRMED): "the device used its credentials",
-    (_S.DELIVERED, _S.SUPERSEDED): "the device was deleted",
-    (_S.CONFIRMED, _S.SUPERSEDED): "the device was deleted",
+    (_S.DELIVERED, _S.SUPERSEDED): "the device was deleted, or enabled anew, or let in again",
+    (_S.CONFIRMED, _S.SUPERSEDED): "the device was deleted, or enabled anew, or let in again",
 }
 
 OPEN_STATES = (_S.WAITING, _S.UNLOCKED)

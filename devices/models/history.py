@@ -14,6 +14,7 @@ class Subject(models.TextChoices):
     CREDENTIAL = "credential"
     ENROLMENT = "enrolment"
     CODE = "code"
+    TOKEN = "token"  # noqa: S105  the name of a kind
 
 
 class HistoryEntry(models.Model):

@@ -14,6 +14,16 @@ from devices.models.tenancy import Tenant
 if TYPE_CHECKING:
     from devices.models.sessions import Session
 
+# Seconds, for products that say nothing else, and for devices without a product.
+ACTIVATION_WINDOW = 24 * 3600
+
+
+class Admission(models.TextChoices):
+    """Which serial numbers a product lets in."""
+
+    OPEN = "open", "any serial number"
+    LISTED = "listed", "only listed serial numbers"
+
 
 class Product(models.Model):
     """A model of device that a tenant makes or runs (Exosite calls it client model, Xyte model)."""
@@ -22,11 +32,25 @@ class Product(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="products")
     code = models.CharField(max_length=64, help_text="How devices name the product.")
     name = models.CharField(max_length=100)
+    activation_window = models.PositiveIntegerField(
+        default=ACTIVATION_WINDOW, help_text="Seconds in which a device that was let in before its first poll may come."
+    )
+    admission = models.CharField(max_length=16, choices=Admission.choices, default=Admission.OPEN)
+    # Off unless somebody wants it: serial numbers are printed on boxes, and whoever polls with one first is the device.
+    admits_by_serial_alone = models.BooleanField(
+        default=False, help_text="Let a listed serial number in, once, without a person and without any proof."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["code"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "code"], name="product_code_once_per_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="product_code_once_per_tenant"),
+            models.CheckConstraint(condition=Q(admission__in=Admission.values), name="product_admission_known"),
+        ]
+        indexes = [
+            models.Index(fields=["code"], condition=Q(admits_by_serial_alone=True), name="product_admits_by_serial")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -73,12 +97,12 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self
 
     def search(self, text: str) -> "DeviceQuerySet":
-        """By the start of the serial number, the start of the name, or the whole id."""
+        """By the start of the serial number, of the name or of the external id, or by the whole id."""
         from devices.serials import serial_key
 
         # No name holds U+0000, and PostgreSQL refuses to look for it.
         text = text.replace("\x00", "\ufffd")
-        found = Q(name__istartswith=text)
+        found = Q(name__istartswith=text) | Q(external_id__startswith=text)
         if key := serial_key(text):
             found |= Q(serial_key__startswith=key)
         with contextlib.suppress(ValueError):
@@ -92,12 +116,17 @@ class Device(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="devices")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="devices", null=True, blank=True)
-    serial_number = models.CharField(max_length=64)
-    serial_key = models.CharField(max_length=64, editable=False)
+    serial_number = models.CharField(max_length=64, blank=True)
+    # "" for a device that never named one: then its external id tells it apart.
+    serial_key = models.CharField(max_length=64, editable=False, blank=True)
+    # The id the device, or who let it in, chose for it (Spotflow: Device ID); "" when nobody did.
+    external_id = models.CharField(max_length=90, blank=True, default="")
     name = models.CharField(max_length=100)
     state = models.CharField(max_length=16, choices=DeviceState.choices, default=DeviceState.ACTIVE)
     # What the device said about itself when it was let in.
     attributes = models.JSONField(default=dict, blank=True)
+    # Seconds after which a secret it is given ends, as the token it came with demands; None: secrets do not end.
+    credential_lifetime = models.PositiveIntegerField(null=True, blank=True)
     # Rises with each connection; a write that names an older one comes from a connection that was replaced.
     session_epoch = models.PositiveIntegerField(default=0)
     # The first accepted contact, which put it in service.
@@ -116,13 +145,18 @@ class Device(models.Model):
             models.CheckConstraint(condition=Q(state__in=DeviceState.values), name="device_state_known"),
             models.UniqueConstraint(
                 fields=["product", "serial_key"],
-                condition=~Q(state=DeviceState.RETIRED) & Q(product__isnull=False),
+                condition=~Q(state=DeviceState.RETIRED) & Q(product__isnull=False) & ~Q(serial_key=""),
                 name="device_serial_once_per_product",
             ),
             models.UniqueConstraint(
                 fields=["tenant", "serial_key"],
-                condition=~Q(state=DeviceState.RETIRED) & Q(product__isnull=True),
+                condition=~Q(state=DeviceState.RETIRED) & Q(product__isnull=True) & ~Q(serial_key=""),
                 name="device_serial_once_per_tenant",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "external_id"],
+                condition=~Q(state=DeviceState.RETIRED) & ~Q(external_id=""),
+                name="device_external_id_once_per_tenant",
             ),
         ]
         indexes = [
@@ -131,7 +165,7 @@ class Device(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.serial_number
+        return self.name or self.serial_number or self.external_id
 
     @property
     def open_session(self) -> "Session | None":

@@ -35,6 +35,7 @@ class CloseReason(models.TextChoices):
     LOST = "lost", "the connection was lost"
     REPLACED = "replaced", "another connection of the device took over"
     REVOKED = "revoked", "the credentials were revoked"
+    MOVED = "moved", "the device went to another tenant"
     PROTOCOL = "protocol", "the device broke the protocol"
     ENDED = "ended", "staff ended the connection; the device may come back"
     SHUTDOWN = "shutdown", "the hub process stopped"

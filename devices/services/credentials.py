@@ -115,13 +115,14 @@ def revoke_credentials(*, device: Device, actor: Actor, reason: str) -> int:
 
 
 def _issue(*, device: Device, actor: Actor, parent: Credential | None) -> MintedSecret:
-    minted = mint("gwd")
+    minted, moment, lifetime = mint("gwd"), now(), device.credential_lifetime
     credential = Credential.objects.create(
         device=device,
         kind=CredentialKind.DEVICE_SECRET,
         prefix=minted.prefix,
         digest=minted.digest,
-        issued_at=now(),
+        issued_at=moment,
+        expires_at=moment + timedelta(seconds=lifetime) if lifetime is not None else None,
         parent=parent,
     )
     _record(credential, device, "", "issued", actor)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from devices.actors import Actor
-from devices.errors import InvalidRequest, NotFound, SerialInUse
+from devices.errors import DeviceIdInUse, InvalidRequest, InvalidTransition, NotFound, SerialInUse
 from devices.hints import hint_device_changed
 from devices.models import Device, DeviceState, Product, Subject, Tenant
 from devices.serials import serial_key
@@ -27,10 +27,13 @@ def create_device(
     serial_number: str,
     name: str,
     attributes: dict[str, Any],
+    external_id: str = "",
+    credential_lifetime: int | None = None,
     actor: Actor,
 ) -> Device:
-    """A new active device, in the caller's transaction. Raises SerialInUse when the tenant (or product) has one like
-    it.
+    """A new active device, in the caller's transaction. A device may lack a serial number, and then has an external id.
+
+    Raises SerialInUse, DeviceIdInUse when the tenant (or product) has one like it.
     """
     try:
         with transaction.atomic():
@@ -39,11 +42,15 @@ def create_device(
                 product=product,
                 serial_number=serial_number,
                 serial_key=serial_key(serial_number),
-                name=_checked_name(name) or serial_number,
+                external_id=external_id,
+                name=_checked_name(name) or serial_number or external_id,
                 attributes=attributes,
+                credential_lifetime=credential_lifetime,
                 claimed_by_id=actor.user_id,
             )
     except IntegrityError:
+        if external_id and Device.objects.present().filter(tenant=tenant, external_id=external_id).exists():
+            raise DeviceIdInUse(f"{tenant.name} already has a device with the id {external_id}.") from None
         raise SerialInUse(f"{tenant.name} already has a device with the serial number {serial_number}.") from None
     _record(device, "", DeviceState.ACTIVE, actor)
     return device
@@ -72,6 +79,21 @@ def retire_device(*, device: Device, actor: Actor, reason: str) -> None:
     _record(device, device.state, DeviceState.RETIRED, actor, reason)
     hint_device_changed(device.tenant.public_id, device.public_id, "device")
     log_event(logger, "device-retired", device=device.public_id, serial=device.serial_number, reason=reason)
+
+
+@transaction.atomic
+def reset_device(*, device: Device, actor: Actor, reason: str) -> None:
+    """Take a device's credentials and its session: it has to come aboard again, as the same device with the same twin.
+
+    Raises InvalidTransition unless the device is active.
+    """
+    # Its row is locked first, as a connecting device does: what connects now is put before or after this as a whole.
+    changed = Device.objects.filter(pk=device.pk, state=DeviceState.ACTIVE).update(activated_at=None)
+    if not changed:
+        raise InvalidTransition("The device is not active.")
+    device.activated_at = None
+    revoke_credentials(device=device, actor=actor, reason=reason)
+    hint_device_changed(device.tenant.public_id, device.public_id, "device")
 
 
 def _checked_name(name: str) -> str:

@@ -22,8 +22,8 @@ from portal.lib.logs import log_event
 
 logger = logging.getLogger(__name__)
 
-# Of RFC 6455's own: the device comes back.
-_SERVICE_RESTART = 1012
+# Service restart (RFC 6455's registry): the device comes back.
+_COME_BACK = 1012
 _CLOSE_CODES = {CloseReason.REPLACED: SessionReplaced.ws_code, CloseReason.REVOKED: Unauthenticated.ws_code}
 
 
@@ -166,6 +166,6 @@ def _close(session: Session, reason: CloseReason, moment: datetime) -> bool:
 
 
 def _hint_close(session: Session, device: Device) -> None:
-    code = _CLOSE_CODES.get(CloseReason(session.close_reason), _SERVICE_RESTART)
+    code = _CLOSE_CODES.get(CloseReason(session.close_reason), _COME_BACK)
     message = {"type": "session.ended", "device": device.pk, "epoch": session.epoch, "code": code}
     hint_process(session.process.channel, message)

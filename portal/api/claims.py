@@ -1,5 +1,7 @@
 """Letting devices in, for programs."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -7,11 +9,12 @@ from rest_framework.views import APIView
 
 from devices.access import choose_tenant, get_device
 from devices.actors import Actor
-from devices.errors import InvalidRequest
-from devices.models import Product, Role, Tenant
+from devices.models import Device, Role, Tenant
+from portal.api.lifecycle import let_in_document
 from portal.api.people import acting_user
-from portal.api.serializers import ClaimRequestSerializer, DeviceSerializer, device_document
-from portal.entries import check_entries, counting_wrong_entries
+from portal.api.provisioning_tokens import find_product
+from portal.api.serializers import ClaimRequestSerializer, LetInSerializer
+from portal.entries import counted_entry
 from portal.lib.network import request_address
 from provisioning.api.serializers import ProblemSerializer
 from provisioning.services.claims import claim_by_code, claim_by_serial
@@ -25,7 +28,7 @@ class ClaimsView(APIView):
         summary="Let a waiting device in",
         tags=["devices"],
         request=ClaimRequestSerializer,
-        responses={201: DeviceSerializer, 400: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 429: _PROBLEM},
+        responses={201: LetInSerializer, 400: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 429: _PROBLEM},
     )
     def post(self, request: Request) -> Response:
         serializer = ClaimRequestSerializer(data=request.data)
@@ -33,31 +36,24 @@ class ClaimsView(APIView):
         body, user = serializer.validated_data, acting_user(request)
         tenant_id = str(body["tenant"]) if "tenant" in body else None
         tenant = choose_tenant(user_id=user.pk, tenant_id=tenant_id, role=Role.TECHNICIAN)
-        product = _product(tenant, body.get("product"))
+        product = find_product(tenant, body.get("product"))
         actor = Actor.user(user.pk, request_address(request.META))
-        check_entries(user.pk)
-        with counting_wrong_entries(user.pk):
-            if "provisioningCode" in body:
-                device = claim_by_code(
-                    code=body["provisioningCode"],
-                    tenant=tenant,
-                    name=body["name"],
-                    product=product,
-                    match_number=body["matchNumber"],
-                    actor=actor,
-                )
-            else:
-                device = claim_by_serial(
-                    serial_number=body["serialNumber"], tenant=tenant, name=body["name"], product=product, actor=actor
-                )
-        return Response(device_document(get_device(user_id=user.pk, device_id=device.public_id)), status=201)
+        device = self._claim(body, user_id=user.pk, tenant=tenant, name=body["name"], product=product, actor=actor)
+        return Response(let_in_document(get_device(user_id=user.pk, device_id=device.public_id)), status=201)
 
-
-def _product(tenant: Tenant, code: str | None) -> Product | None:
-    if not code:
-        return None
-    product = Product.objects.filter(tenant=tenant, code=code).first()
-    if product is None:
-        problem = "The tenant has no such product."
-        raise InvalidRequest(problem, errors=[{"field": "product", "detail": problem}])
-    return product
+    @staticmethod
+    def _claim(body: dict[str, Any], *, user_id: int, tenant: Tenant, **rest: Any) -> Device:
+        code, serial = body.get("provisioningCode", ""), body.get("serialNumber", "")
+        with counted_entry(
+            user_id=user_id, tenant_id=tenant.pk, entry=code or serial, serial_number=serial, is_serial=not code
+        ) as admission:
+            if not code:
+                return claim_by_serial(serial_number=serial, tenant=tenant, **rest)
+            return claim_by_code(
+                code=code,
+                serial_number=serial,
+                match_number=body["matchNumber"],
+                is_stepped_up=admission.needs_match_number,
+                tenant=tenant,
+                **rest,
+            )

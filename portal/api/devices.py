@@ -1,7 +1,5 @@
 """Devices, for programs."""
 
-import base64
-import binascii
 import uuid
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -11,9 +9,9 @@ from rest_framework.views import APIView
 
 from devices.access import get_device, get_tenant
 from devices.actors import Actor
-from devices.errors import InvalidRequest
 from devices.models import Device, Role
 from devices.services.inventory import rename_device
+from portal.api.paging import PAGE_PARAMETERS, read_page
 from portal.api.people import acting_user
 from portal.api.serializers import DevicePageSerializer, DeviceSerializer, RenameSerializer, device_document
 from portal.lib.clock import now
@@ -22,8 +20,6 @@ from provisioning.api.serializers import ProblemSerializer
 from provisioning.services.removal import delete_device
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="A problem (RFC 9457).")
-_PAGE = 50
-_PAGE_MAXIMUM = 200
 
 
 class DevicesView(APIView):
@@ -35,8 +31,7 @@ class DevicesView(APIView):
             OpenApiParameter("tenant", uuid.UUID, description="Only devices of this tenant."),
             OpenApiParameter("search", str, description="Start of the serial number or name, or the whole id."),
             OpenApiParameter("presence", str, enum=["online", "offline"]),
-            OpenApiParameter("limit", int, description=f"1 to {_PAGE_MAXIMUM}; {_PAGE} unless told."),
-            OpenApiParameter("after", str, description="`next` of the page before."),
+            *PAGE_PARAMETERS,
         ],
         responses={200: DevicePageSerializer, 400: _PROBLEM, 404: _PROBLEM},
     )
@@ -48,14 +43,8 @@ class DevicesView(APIView):
         if text := query.get("search", "").strip():
             devices = devices.search(text)
         devices = devices.with_presence(query.get("presence", ""), now())
-        if after := query.get("after"):
-            devices = devices.filter(pk__lt=_read_cursor(after))
-        limit = _read_limit(query.get("limit", ""))
-        # Keyset pagination: the cost of a page does not grow with the pages before it.
-        rows = list(devices.with_open_session().order_by("-pk")[: limit + 1])
-        page, has_more = rows[:limit], len(rows) > limit
-        next_cursor = _write_cursor(page[-1].pk) if has_more else None
-        return Response({"devices": [device_document(device) for device in page], "next": next_cursor})
+        page = read_page(devices.with_open_session(), query)
+        return Response({"devices": [device_document(device) for device in page.rows], "next": page.next})
 
 
 class DeviceDetailView(APIView):
@@ -92,27 +81,3 @@ class DeviceDetailView(APIView):
         device = get_device(user_id=user.pk, device_id=device_id, role=Role.ADMIN)
         delete_device(device=device, actor=Actor.user(user.pk, request_address(request.META)))
         return Response(status=204)
-
-
-def _read_limit(text: str) -> int:
-    if not text:
-        return _PAGE
-    if text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= _PAGE_MAXIMUM:
-        return int(text)
-    problem = f"A limit is a whole number from 1 to {_PAGE_MAXIMUM}."
-    raise InvalidRequest(problem, errors=[{"field": "limit", "detail": problem}])
-
-
-def _write_cursor(pk: int) -> str:
-    return base64.urlsafe_b64encode(f"d{pk}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> int:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        if text.startswith("d") and text[1:].isdigit():
-            return min(int(text[1:20]), 2**62)
-    except (binascii.Error, UnicodeError, ValueError):
-        pass
-    problem = "This is no cursor of ours."
-    raise InvalidRequest(problem, errors=[{"field": "after", "detail": problem}])

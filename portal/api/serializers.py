@@ -12,7 +12,11 @@ from portal.lib.clock import now, rfc3339
 
 class ClaimRequestSerializer(serializers.Serializer[Any]):
     provisioningCode = serializers.CharField(required=False, max_length=32)
-    serialNumber = serializers.CharField(required=False, max_length=MAXIMUM_LENGTH)
+    serialNumber = serializers.CharField(
+        required=False,
+        max_length=MAXIMUM_LENGTH,
+        help_text="Alone, or along with the code where the answer was serial-number-needed.",
+    )
     matchNumber = serializers.CharField(
         required=False, default="", max_length=8, help_text="Two digits, where the answer was match-number-needed."
     )
@@ -23,10 +27,8 @@ class ClaimRequestSerializer(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("provisioningCode" in attrs) == ("serialNumber" in attrs):
-            raise serializers.ValidationError(
-                {"provisioningCode": "Give the provisioning code or the serial number, one of them."}
-            )
+        if not {"provisioningCode", "serialNumber"} & set(attrs):
+            raise serializers.ValidationError({"provisioningCode": "Give the provisioning code or the serial number."})
         return attrs
 
 
@@ -42,6 +44,7 @@ class DeviceSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     serialNumber = serializers.CharField()
+    externalId = serializers.CharField(allow_null=True, help_text="The id that was chosen for it, where one was.")
     tenantId = serializers.UUIDField()
     product = serializers.CharField(allow_null=True)
     dataResidency = serializers.CharField()
@@ -50,6 +53,14 @@ class DeviceSerializer(serializers.Serializer[Any]):
     presence = PresenceSerializer()
     createdAt = serializers.DateTimeField()
     lastSeenAt = serializers.DateTimeField(allow_null=True)
+
+
+class LetInSerializer(DeviceSerializer):
+    """A device that was let in just now."""
+
+    activateBy = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the first poll with its serial number takes it; null once one has."
+    )
 
 
 class DevicePageSerializer(serializers.Serializer[Any]):
@@ -86,6 +97,7 @@ def device_document(device: Device) -> dict[str, Any]:
         "id": str(device.public_id),
         "name": device.name,
         "serialNumber": device.serial_number,
+        "externalId": device.external_id or None,
         "tenantId": str(device.tenant.public_id),
         "product": device.product.code if device.product else None,
         "dataResidency": device.tenant.region.code,

@@ -45,6 +45,18 @@ class Environment:
             raise ConfigurationError(f"{name} is {value}; it must be {_range(minimum, maximum)}.")
         return value
 
+    def fraction(self, name: str, default: float, *, minimum: float, maximum: float) -> float:
+        """A number such as `0.0001` or `1e-4`."""
+        text = self.text(name)
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            raise ConfigurationError(f"{name} must be a number, not {text!r}.") from None
+        # Written so that "nan" is refused as well.
+        if not minimum <= value <= maximum:
+            raise ConfigurationError(f"{name} is {text}; it must be between {minimum} and {maximum}.")
+        return value
+
     def boolean(self, name: str, default: bool = False) -> bool:
         text = self.text(name).lower()
         if not text:

@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from devices.errors import InvalidRequest
+from devices.external_ids import check_external_id
 from devices.serials import MAXIMUM_LENGTH, check_serial_number
 from provisioning.pollers import Poller
 from provisioning.sealing import read_public_key
@@ -82,11 +83,24 @@ def _check_attribute(value: Any) -> None:
         raise serializers.ValidationError("An attribute is a string, a number or a boolean.")
 
 
+class DeviceIdField(serializers.CharField):
+    """An id that was chosen for a device."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return check_external_id(super().to_internal_value(data))
+        except InvalidRequest as error:
+            raise serializers.ValidationError(error.detail) from None
+
+
 class StatementSerializer(PollerSerializer):
     """What a device says about itself."""
 
     product = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
     attributes = AttributesField(required=False, default=dict, help_text="Shown to the person who decides.")
+    deviceId = DeviceIdField(
+        required=False, default="", help_text="What the device wants to be called; only with a provisioning token."
+    )
 
 
 class CodeRequestSerializer(StatementSerializer):
@@ -100,6 +114,16 @@ class CodeSerializer(serializers.Serializer[Any]):
     expiresIn = serializers.IntegerField(help_text="Seconds.")
     verificationUri = serializers.URLField()
     verificationUriComplete = serializers.URLField()
+
+
+class OperationBegunSerializer(serializers.Serializer[Any]):
+    """What a device with a provisioning token is answered instead of a code."""
+
+    operationId = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=["waiting", "approved"])
+    verificationCode = serializers.CharField(help_text="Six symbols to show, for whoever approves to compare.")
+    expiresAt = serializers.DateTimeField()
+    expiresIn = serializers.IntegerField(help_text="Seconds.")
 
 
 class PollRequestSerializer(StatementSerializer):
@@ -118,6 +142,10 @@ class PendingSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["pending"])
     pollAfter = serializers.IntegerField(help_text="Seconds.")
     matchNumber = serializers.CharField(required=False, help_text="Two digits to show to the person who lets it in.")
+    verificationCode = serializers.CharField(
+        required=False, help_text="With a provisioning token: show it to the person who lets it in."
+    )
+    expiresAt = serializers.DateTimeField(required=False, help_text="Until when somebody may decide.")
 
 
 class HandOverSerializer(serializers.Serializer[Any]):
@@ -128,6 +156,8 @@ class HandOverSerializer(serializers.Serializer[Any]):
     dataResidency = serializers.CharField(help_text="The code of the tenant's region.")
     hubUrl = serializers.URLField()
     portalUrl = serializers.URLField()
+    externalId = serializers.CharField(required=False, help_text="What the device is called, where an id was chosen.")
+    deviceSecretExpiresIn = serializers.IntegerField(required=False, help_text="Seconds, where the secret ends.")
 
 
 class SealedHandOverSerializer(serializers.Serializer[Any]):

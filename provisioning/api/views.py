@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from devices.actors import Actor
 from devices.basic import read_basic
+from devices.errors import InvalidRequest
 from devices.services.credentials import AuthenticatedDevice, authenticate_device, rotate_device_secret
 from portal.lib.clock import rfc3339
 from portal.lib.network import request_address
@@ -22,12 +23,14 @@ from provisioning.api.serializers import (
     CodeRequestSerializer,
     CodeSerializer,
     HandOverSerializer,
+    OperationBegunSerializer,
     PendingSerializer,
     PollRequestSerializer,
     ProblemSerializer,
     RotatedSecretSerializer,
     SealedHandOverSerializer,
 )
+from provisioning.api.tokens import begin_anew, read_token
 from provisioning.codes import normalise_code
 from provisioning.errors import UnknownCode
 from provisioning.lane.requests import poll_context
@@ -35,10 +38,12 @@ from provisioning.pollers import Poller
 from provisioning.services.codes import issue_code
 from provisioning.services.confirmation import confirm_hand_over
 from provisioning.services.enrolments import Statement
+from provisioning.services.guesses import check_device_code
 from provisioning.services.handover import HandOver
-from provisioning.services.polling import Pending, poll_by_code, poll_by_serial
+from provisioning.services.polling import Pending, poll_by_code, poll_by_serial, poll_with_token
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="A problem (RFC 9457).")
+_BEGUN = PolymorphicProxySerializer("CodeAnswer", [CodeSerializer, OperationBegunSerializer], None)
 _PREFER = OpenApiParameter(
     "Prefer",
     str,
@@ -53,6 +58,9 @@ class DeviceView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="gangway"'
+
     @staticmethod
     def actor(request: Request) -> Actor:
         return Actor.device(request_address(request.META))
@@ -64,7 +72,8 @@ class CodesView(DeviceView):
         summary="Ask for a provisioning code",
         tags=["provisioning"],
         request=CodeRequestSerializer,
-        responses={201: CodeSerializer, 400: _PROBLEM, 403: _PROBLEM, 409: _PROBLEM, 410: _PROBLEM, 429: _PROBLEM},
+        description="With `Authorization: Bearer` and a provisioning token it begins an operation instead.",
+        responses={201: _BEGUN, 400: _PROBLEM, 403: _PROBLEM, 409: _PROBLEM, 410: _PROBLEM, 429: _PROBLEM},
         auth=[],
     )
     def post(self, request: Request) -> Response:
@@ -72,10 +81,11 @@ class CodesView(DeviceView):
         serializer.is_valid(raise_exception=True)
         body, actor = serializer.validated_data, self.actor(request)
         limits.check_code_request(actor.network)
-        issued = issue_code(
-            statement=Statement(body["serialNumber"], serializer.poller(), body["product"], body["attributes"]),
-            actor=actor,
-        )
+        statement = Statement(body["serialNumber"], serializer.poller(), body["product"], body["attributes"])
+        token = read_token(request)
+        if token is not None:
+            return begin_anew(token, statement, body["deviceId"], actor)
+        issued = issue_code(statement=statement, actor=actor)
         page = f"{base_url(request)}{reverse('console:claim')}"
         answer = {
             "provisioningCode": issued.code,
@@ -115,16 +125,25 @@ class PollView(DeviceView):
 
     def _poll(self, request: Request, body: dict[str, Any], poller: Poller) -> Pending | HandOver:
         actor, context, url = self.actor(request), poll_context(request), base_url(request)
+        token = read_token(request)
         if "serialNumber" in body:
             limits.check_poll(body["serialNumber"], poller, actor.network, context)
             statement = Statement(body["serialNumber"], poller, body["product"], body["attributes"])
+            if token is not None:
+                return poll_with_token(
+                    token=token, statement=statement, requested_id=body["deviceId"], portal_url=url, actor=actor
+                )
             return poll_by_serial(statement=statement, portal_url=url, actor=actor)
+        if token is not None:
+            problem = "With a provisioning token, poll with the serial number."
+            raise InvalidRequest(problem, errors=[{"field": "serialNumber", "detail": problem}])
         limits.check_misses(actor.network)
         code = normalise_code(body["provisioningCode"])
         limits.check_poll(code or "", poller, actor.network, context)
         try:
             if code is None:
                 raise UnknownCode()
+            check_device_code(code=code, poller=poller, network=actor.network)
             return poll_by_code(code=code, poller=poller, portal_url=url, actor=actor)
         except UnknownCode:
             limits.count_miss(actor.network)
@@ -192,6 +211,10 @@ def _pending(request: Request, pending: Pending) -> Response:
     answer: dict[str, Any] = {"status": "pending", "pollAfter": poll_after}
     if pending.match_number:
         answer["matchNumber"] = pending.match_number
+    if pending.verification_code:
+        answer["verificationCode"] = pending.verification_code
+    if pending.decide_until is not None:
+        answer["expiresAt"] = rfc3339(pending.decide_until)
     context.enrolment_id = pending.enrolment_id
     context.is_news = bool(pending.match_number)
     headers = {"Retry-After": str(poll_after), "Cache-Control": "no-store"}

@@ -1,19 +1,15 @@
 """A person lets a device in, or says that it is not theirs."""
 
-import logging
 import secrets
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from devices.actors import Actor
-from devices.errors import InvalidTransition
 from devices.hints import hint_enrolment_changed
 from devices.models import Device, Product, Tenant
-from devices.serials import serial_key
-from devices.services.inventory import create_device
+from devices.serials import check_serial_number, serial_key
 from portal.lib.clock import now
-from portal.lib.logs import log_event
 from provisioning.codes import normalise_code
 from provisioning.errors import (
     CodeNotUsable,
@@ -23,13 +19,15 @@ from provisioning.errors import (
     SerialNotWaiting,
 )
 from provisioning.models import Enrolment, ProvisioningCode
+from provisioning.services.admission import require_listed
 from provisioning.services.codes import code_digest
-from provisioning.services.moves import move_code, move_enrolment, revoke_issued_code
+from provisioning.services.enrolments import live_enrolments
+from provisioning.services.guesses import needs_match_number
+from provisioning.services.moves import move_code, revoke_issued_code
 from provisioning.services.removal import end_enrolment
+from provisioning.services.unlocking import let_in
+from provisioning.services.windows import open_window
 from provisioning.states import CodeState, EnrolmentState
-from twins.services.twins import create_twin
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +40,21 @@ class Waiting:
     contested: bool
 
 
-def find_waiting(*, entry: str) -> Waiting:
+def find_waiting(*, entry: str, serial_number: str = "") -> Waiting:
     """What a person means who types `entry`: a live code first, else the serial number of a device that waits.
 
+    With `serial_number` the entry is the code of the device with that one, and nothing else.
     Raises CodeNotUsable for what can only be a code, SerialNotWaiting for anything else. Neither says why.
     """
     code = normalise_code(entry)
+    if serial_number and code is None:
+        raise CodeNotUsable()
     if code is not None:
-        row = _redeemable(code)
+        row = _redeemable(code, serial_number)
         if row is not None:
             return Waiting(row.enrolment, row, _is_contested(row.enrolment))
+        if serial_number:
+            raise CodeNotUsable()
     return _by_serial(entry, maybe_code=code is not None)
 
 
@@ -61,30 +64,44 @@ def claim_by_code(
     tenant: Tenant,
     name: str = "",
     product: Product | None = None,
+    serial_number: str = "",
     match_number: str = "",
+    is_stepped_up: bool | None = None,
     actor: Actor,
 ) -> Device:
-    """Let in the device that shows this code, as a device of the tenant.
+    """Let in the device that shows this code, as a device of the tenant. With `serial_number`, only if it is that one.
 
-    Raises CodeNotUsable (unknown, used, expired: not said which), SerialInUse; MatchNumberNeeded when several devices
-    poll with its serial number, MatchNumberWrong after one wrong try.
+    `is_stepped_up` is what the entry's admission says (`Admission.needs_match_number`); without one, the guess budget
+    is asked.
+    Raises CodeNotUsable (unknown, used, expired, of another serial number: not said which), SerialInUse;
+    MatchNumberNeeded when several devices poll with its serial number or many codes are being guessed,
+    MatchNumberWrong after one wrong try.
     """
+    if is_stepped_up is None:
+        is_stepped_up = needs_match_number()
     normalised = normalise_code(code)
-    row = _redeemable(normalised) if normalised else None
+    row = _redeemable(normalised, serial_number) if normalised else None
     if row is None:
         raise CodeNotUsable("Check the device's screen: it may show a new code by now.")
-    _check_match_number(row.enrolment, match_number, actor)
+    _check_match_number(row.enrolment, match_number, is_stepped_up, actor)
     return _unlock(row.enrolment, row, tenant, name, product, actor)
 
 
 def claim_by_serial(
     *, serial_number: str, tenant: Tenant, name: str = "", product: Product | None = None, actor: Actor
 ) -> Device:
-    """Let in the device that waits with this serial number.
+    """Let in the device with this serial number: the one that waits, or else the first that comes within a window.
 
-    Raises SerialNotWaiting, ContestedSerial when several wait with it, SerialInUse.
+    Raises ContestedSerial when several wait with it, SerialNotWaiting when it was let in elsewhere, SerialInUse,
+    SerialNotListed, TooManyWindows; InvalidRequest when it is no serial number.
     """
-    waiting = _by_serial(serial_number, maybe_code=False)
+    serial_number = check_serial_number(serial_number)
+    # Whose time is over is no obstacle, whether a sweep came by or not.
+    live_enrolments(key=serial_key(serial_number))
+    try:
+        waiting = _by_serial(serial_number, maybe_code=False)
+    except SerialNotWaiting:
+        return open_window(serial_number=serial_number, tenant=tenant, name=name, product=product, actor=actor)
     if waiting.contested:
         raise ContestedSerial("Use the code on the screen of the device in front of you.")
     return _unlock(waiting.enrolment, None, tenant, name, product, actor)
@@ -95,12 +112,14 @@ def decline_waiting(*, waiting: Waiting, actor: Actor) -> None:
     end_enrolment(enrolment=waiting.enrolment, to=EnrolmentState.DECLINED, actor=actor, reason="a person declined it")
 
 
-def _redeemable(code: str) -> ProvisioningCode | None:
+def _redeemable(code: str, serial_number: str) -> ProvisioningCode | None:
     moment = now()
     row = (
         ProvisioningCode.objects.redeemable(moment).filter(digest=code_digest(code)).select_related("enrolment").first()
     )
-    return row if row is not None and row.enrolment.state == EnrolmentState.WAITING else None
+    if row is None or row.enrolment.state != EnrolmentState.WAITING:
+        return None
+    return row if not serial_number or serial_key(serial_number) == row.enrolment.serial_key else None
 
 
 def _by_serial(entry: str, *, maybe_code: bool) -> Waiting:
@@ -116,19 +135,23 @@ def _is_contested(enrolment: Enrolment) -> bool:
     return Enrolment.objects.rivals(enrolment, now()).exists()
 
 
-def _check_match_number(enrolment: Enrolment, entry: str, actor: Actor) -> None:
+def _check_match_number(enrolment: Enrolment, entry: str, is_stepped_up: bool, actor: Actor) -> None:
     """Where a serial number is contested, the code alone is not enough: a rogue's code could have been passed on.
+    Nor is it while many codes are being guessed: who hit one by luck is not told the number.
 
     The two digits are told to the one device whose code was entered, by its next poll. There is one try.
     """
     if not enrolment.match_number:
-        if not _is_contested(enrolment):
+        is_contested = _is_contested(enrolment)
+        if not is_contested and not is_stepped_up:
             return
         with transaction.atomic():
             number = f"{secrets.randbelow(100):02d}"
             Enrolment.objects.filter(pk=enrolment.pk, match_number="").update(match_number=number)
             hint_enrolment_changed(enrolment.public_id)
-        raise MatchNumberNeeded("Several devices claim this serial number. The right one now shows two digits.")
+        if is_contested:
+            raise MatchNumberNeeded("Several devices claim this serial number. The right one now shows two digits.")
+        raise MatchNumberNeeded("The device now shows two digits. Enter them along with the code.")
     if not entry:
         raise MatchNumberNeeded()
     if not secrets.compare_digest(enrolment.match_number.encode(), entry.strip().encode()):
@@ -147,52 +170,11 @@ def _unlock(
     product: Product | None,
     actor: Actor,
 ) -> Device:
-    _lock_rivals(enrolment)
-    device = create_device(
-        tenant=tenant,
-        product=product,
-        serial_number=enrolment.serial_number,
-        name=name,
-        attributes=enrolment.attributes,
-        actor=actor,
-    )
-    create_twin(device=device)
+    require_listed(product=product, serial_number=enrolment.serial_number)
     reason = "by its code" if code else "by its serial number"
-    try:
-        with transaction.atomic():
-            move_enrolment(
-                enrolment=enrolment,
-                to=EnrolmentState.UNLOCKED,
-                actor=actor,
-                reason=reason,
-                tenant=tenant,
-                device=device,
-            )
-    except IntegrityError:
-        raise InvalidTransition("A device with this serial number was let in before.") from None
+    device = let_in(enrolment=enrolment, tenant=tenant, product=product, name=name, actor=actor, reason=reason)
     if code is not None and not move_code(code=code, to=CodeState.REDEEMED, actor=actor, redeemed_at=now()):
         raise CodeNotUsable()
     if code is None:
         revoke_issued_code(enrolment=enrolment, actor=actor, reason="the device was let in by its serial number")
-    _supersede_rivals(enrolment, actor)
-    log_event(
-        logger, "device-claimed", serial=device.serial_number, device=device.public_id, tenant=tenant.slug, how=reason
-    )
     return device
-
-
-def _lock_rivals(enrolment: Enrolment) -> None:
-    """Hold all that wait with this serial number, in the order of their ids: two claims would wait for each other."""
-    rivals = Enrolment.objects.select_for_update().filter(serial_key=enrolment.serial_key, state=EnrolmentState.WAITING)
-    list(rivals.order_by("pk").values_list("pk", flat=True))
-
-
-def _supersede_rivals(winner: Enrolment, actor: Actor) -> None:
-    rivals = Enrolment.objects.filter(serial_key=winner.serial_key, state=EnrolmentState.WAITING)
-    for rival in rivals.exclude(pk=winner.pk):
-        end_enrolment(
-            enrolment=rival,
-            to=EnrolmentState.SUPERSEDED,
-            actor=actor,
-            reason="another device with this serial number was let in",
-        )

@@ -1,5 +1,6 @@
 """Finding the enrolment a device speaks of, and beginning one for a device that was never seen."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +13,12 @@ from devices.errors import InvalidTransition
 from devices.serials import serial_key
 from portal.lib.clock import now
 from provisioning.errors import AlreadyProvisioned, EnrolmentClosed, WrongPoller
-from provisioning.models import Enrolment, lifetime
+from provisioning.models import Enrolment
 from provisioning.pollers import Poller, PollerKind
+from provisioning.services.admission import admit_listed
 from provisioning.services.moves import begin_history
 from provisioning.services.removal import end_enrolment
-from provisioning.states import EnrolmentState
+from provisioning.states import WITH_DEVICE_STATES, EnrolmentState
 
 # How long a declined device is told to stay away.
 DECLINE_PAUSE = timedelta(hours=1)
@@ -34,14 +36,15 @@ class Statement:
 
 
 def find_or_begin(*, statement: Statement, actor: Actor) -> Enrolment:
-    """The live enrolment of the device that speaks, or a new one.
+    """The live enrolment of the device that speaks, or a new one. One that is unlocked and unbound is anybody's.
 
     Raises AlreadyProvisioned when its serial number came aboard, WrongPoller when it was let in for another
     poller, EnrolmentClosed when it was declined within the last hour.
     """
     for _ in range(3):
         try:
-            return _find(statement, _current(statement)) or _begin(statement, actor)
+            found = _find(statement, live_enrolments(key=serial_key(statement.serial_number)))
+            return found or _settle(_begin(statement, actor), actor)
         except (IntegrityError, InvalidTransition):
             # The same device asked twice at once: the other request began it, or ended its predecessor.
             continue
@@ -55,31 +58,54 @@ def note_poll(*, enrolment: Enrolment, network: str | None) -> None:
         Enrolment.objects.filter(pk=enrolment.pk).update(last_polled_at=moment, network=network)
 
 
-def expire_enrolment(*, enrolment: Enrolment) -> None:
+def expire_enrolment(*, enrolment: Enrolment, reason: str = "its time was over") -> None:
     """Move a stale enrolment to its end. Raises InvalidTransition when somebody else moved it."""
-    end_enrolment(enrolment=enrolment, to=EnrolmentState.EXPIRED, actor=Actor.system(), reason="its time was over")
+    end_enrolment(enrolment=enrolment, to=EnrolmentState.EXPIRED, actor=Actor.system(), reason=reason)
 
 
-def _current(statement: Statement) -> list[Enrolment]:
-    """The live enrolments of the serial number. Those whose time is over end here, also other pollers': no sweep has
-    to run for that.
+def live_enrolments(*, key: str) -> list[Enrolment]:
+    """The live enrolments of a serial key. Those whose time is over end here, also other pollers': no sweep has to
+    run for that.
     """
     moment = now()
-    rows = list(Enrolment.objects.live().filter(serial_key=serial_key(statement.serial_number)))
-    stale = [row for row in rows if _is_stale(row, moment)]
+    rows = list(Enrolment.objects.live().filter(serial_key=key).select_related("token"))
+    stale = [row for row in rows if row.is_stale(moment)]
     for enrolment in stale:
-        expire_enrolment(enrolment=enrolment)
+        # Somebody else may move it first; the next look shows to where.
+        with contextlib.suppress(InvalidTransition):
+            expire_enrolment(enrolment=enrolment)
     return [row for row in rows if row not in stale]
+
+
+def refuse_if_declined(*, key: str, poller: Poller) -> None:
+    """Raise EnrolmentClosed when a person declined this poller within the last hour."""
+    moment = now()
+    declined = (
+        Enrolment.objects.filter(
+            serial_key=key,
+            poller_digest=poller.digest,
+            state=EnrolmentState.DECLINED,
+            ended_at__gt=moment - DECLINE_PAUSE,
+        )
+        .order_by("-ended_at")
+        .first()
+    )
+    if declined is not None and declined.ended_at is not None:
+        raise EnrolmentClosed(
+            "The enrolment was declined.", retry_after=seconds_until(declined.ended_at + DECLINE_PAUSE, moment)
+        )
 
 
 def _find(statement: Statement, rows: list[Enrolment]) -> Enrolment | None:
     poller = statement.poller
+    if window := next((row for row in rows if row.is_unbound), None):
+        return window
     mine = next((row for row in rows if row.poller_digest == poller.digest), None)
     if mine is not None and not (mine.is_handed_over and poller.kind == PollerKind.PLAIN):
         return mine
     _refuse_other_pollers(rows)
     if mine is None:
-        _refuse_if_declined(statement, poller.digest)
+        refuse_if_declined(key=serial_key(statement.serial_number), poller=poller)
     return mine
 
 
@@ -93,36 +119,24 @@ def _refuse_other_pollers(rows: list[Enrolment]) -> None:
             raise AlreadyProvisioned("A device with this serial number came aboard before.")
 
 
-def _refuse_if_declined(statement: Statement, digest: str) -> None:
-    moment = now()
-    declined = (
-        Enrolment.objects.filter(
-            serial_key=serial_key(statement.serial_number),
-            poller_digest=digest,
-            state=EnrolmentState.DECLINED,
-            ended_at__gt=moment - DECLINE_PAUSE,
-        )
-        .order_by("-ended_at")
-        .first()
-    )
-    if declined is not None and declined.ended_at is not None:
-        raise EnrolmentClosed(
-            "The enrolment was declined.", retry_after=seconds_until(declined.ended_at + DECLINE_PAUSE, moment)
-        )
-
-
 def seconds_until(end: datetime, moment: datetime) -> int:
     """Whole seconds, at least 1, after which `end` is certainly over."""
     return max(1, int((end - moment).total_seconds()) + 1)
 
 
-def _is_stale(enrolment: Enrolment, moment: datetime) -> bool:
-    match enrolment.state:
-        case EnrolmentState.WAITING:
-            return enrolment.last_polled_at <= moment - lifetime()
-        case EnrolmentState.UNLOCKED:
-            return enrolment.unlocked_at is not None and enrolment.unlocked_at <= moment - lifetime()
-    return False
+def _settle(enrolment: Enrolment, actor: Actor) -> Enrolment:
+    """What stands of an enrolment that was just begun. Raises InvalidTransition when it does not.
+
+    The serial number may have been let in at the same moment, each not seeing the other's row. Both look again after
+    their commit, so one of them finds the other's: what was let in stays, and is what this poller has to look at.
+    """
+    let_in = Enrolment.objects.filter(serial_key=enrolment.serial_key, state__in=WITH_DEVICE_STATES)
+    if not let_in.exists():
+        return admit_listed(enrolment=enrolment)
+    end_enrolment(
+        enrolment=enrolment, to=EnrolmentState.SUPERSEDED, actor=actor, reason="its serial number was let in meanwhile"
+    )
+    raise InvalidTransition("The serial number was let in meanwhile.")
 
 
 @transaction.atomic

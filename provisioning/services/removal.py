@@ -15,12 +15,13 @@ from provisioning.states import WITH_DEVICE_STATES, EnrolmentState
 def end_enrolment(*, enrolment: Enrolment, to: EnrolmentState, actor: Actor, reason: str) -> None:
     """Decline, expire or supersede an open enrolment; its code dies with it, and a device that never was one goes too.
 
+    A device that had credentials before (it was enabled anew, or let in again) stays, with or without live ones.
     Raises InvalidTransition when somebody else moved it.
     """
     was_unlocked = enrolment.state == EnrolmentState.UNLOCKED
     move_enrolment(enrolment=enrolment, to=to, actor=actor, reason=reason)
     revoke_issued_code(enrolment=enrolment, actor=actor, reason=reason)
-    if was_unlocked and enrolment.device is not None:
+    if was_unlocked and enrolment.device is not None and not enrolment.device.credentials.exists():
         retire_device(device=enrolment.device, actor=actor, reason="it never collected its credentials")
 
 

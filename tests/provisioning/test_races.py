@@ -124,7 +124,8 @@ def test_of_twenty_claimers_over_http_one_lets_the_device_in(server, live_cast):
     ]
     statuses = Counter(answer.status_code for answer in race(claims))
     assert statuses[201] == 1
-    assert set(statuses) <= {201, 404, 409}
+    # Ten at once of one person are looked at; for more there is a moment's wait.
+    assert set(statuses) <= {201, 404, 409, 429}
     assert Device.objects.filter(serial_number=statement.serial_number).count() == 1
 
 
