@@ -45,9 +45,7 @@ class HubSession:
         """Raises NotFound when the device is gone."""
         return await run_db(get_twin, device_id=self.device.device_id)
 
-    async def greet(
-        self, *, generation: int | None, desired_version: int | None, agent: str = ""
-    ) -> tuple[Twin, bool]:
+    async def greet(self, *, generation: int | None, desired_version: int | None, agent: str = "") -> tuple[Twin, bool]:
         """The twin for a device that says which version it has, and whether it needs the document. From here on it is
         pushed what is newer."""
         if agent:
