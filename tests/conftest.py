@@ -30,6 +30,12 @@ def pytest_configure(config):
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Keeps pytest-django in the workers from reading the settings before they have an environment of their own."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 def pytest_collection_modifyitems(config, items):
     """Leaves out what is about the other database, and in the second pass what the first has shown already."""
     chosen = [item for item in items if _is_wanted(item, config.getoption("--database-only"))]

@@ -39,7 +39,19 @@ def _servers(django_db_setup, django_db_blocker):
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"}) if missing else []
         yield
         kill_shared_server()
+        _let_go_of_database(connection)
         teardown_databases(made, verbosity=0)
+
+
+def _let_go_of_database(connection):
+    """Ends what PostgreSQL would wait for before it drops the database: threads keep connections of their pool."""
+    if connection.vendor != "postgresql":
+        return
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    connection.close_pool()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def stop_process(*, process_id: int) -> None:
     with transaction.atomic():
         HubProcess.objects.filter(pk=process_id).update(stopped_at=moment, lease_until=moment)
         sessions = list(Session.objects.open().filter(process_id=process_id).select_related("device__tenant"))
+        _lock_devices(sessions)
         for session in sessions:
             _close(session, CloseReason.SHUTDOWN, moment)
 
@@ -117,6 +118,7 @@ def close_session(*, session_id: int, reason: CloseReason, last_frame_at: dateti
     session = Session.objects.open().filter(pk=session_id).select_related("device__tenant").first()
     if session is None:
         return False
+    _lock_devices([session])
     session.last_frame_at = last_frame_at
     Session.objects.filter(pk=session_id).update(last_frame_at=last_frame_at)
     return _close(session, reason, now())
@@ -140,6 +142,7 @@ def close_abandoned_sessions(*, batch: int = 500) -> int:
     while True:
         sessions = list(Session.objects.abandoned(deadline).select_related("process", "device__tenant")[:batch])
         with transaction.atomic():
+            _lock_devices(sessions)
             closed += sum(_close(session, CloseReason.ABANDONED, now()) for session in sessions)
         if len(sessions) < batch:
             return closed
@@ -149,6 +152,14 @@ def newest_sessions(*, device: Device, limit: int = 20) -> Collection[Session]:
     return list(
         Session.objects.filter(device=device).select_related("process", "credential").order_by("-epoch")[:limit]
     )
+
+
+def _lock_devices(sessions: Collection[Session]) -> None:
+    """Everybody takes the device's row before its sessions', and several in the order of their ids: a device that comes
+    back while its old connection is being closed would wait for that, and that for it.
+    """
+    devices = Device.objects.select_for_update().filter(pk__in=[session.device_id for session in sessions])
+    list(devices.order_by("pk").values_list("pk", flat=True))
 
 
 def _close(session: Session, reason: CloseReason, moment: datetime) -> bool:

@@ -1,5 +1,6 @@
 """The native door in this process, where what surrounds it can fail in ways that real servers seldom do."""
 
+import asyncio
 import json
 
 import pytest
@@ -76,8 +77,9 @@ def test_a_session_is_closed_however_the_connection_ends(device, monkeypatch, li
 
         monkeypatch.setattr(NativeDoor, "_handle", breaks)
         await socket.send_to(text_data='{"type":"ping"}')
+        await asyncio.wait([socket.future], timeout=20)
         with pytest.raises(KeyError):
-            await socket.receive_from(5)
+            socket.future.result()
         assert get_hub()._sessions == {}
         for task in list(get_hub()._tasks):
             task.cancel()
