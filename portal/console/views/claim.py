@@ -16,9 +16,9 @@ from devices.serials import MAXIMUM_LENGTH
 from portal.console.frame import frame_of
 from portal.console.page import ConsoleRequest, acting, console_page, plain, render_page, wants_part
 from portal.console.story import story_of
-from portal.entries import check_entries, counting_wrong_entries
+from portal.entries import counted_entry
 from provisioning.codes import LENGTH, group_code, normalise_code
-from provisioning.errors import MatchNumberNeeded, MatchNumberWrong
+from provisioning.errors import MatchNumberNeeded, MatchNumberWrong, SerialNumberNeeded
 from provisioning.services.claims import Waiting, claim_by_code, claim_by_serial, decline_waiting, find_waiting
 from twins.services.twins import get_twin
 
@@ -58,7 +58,8 @@ def _look_up(request: ConsoleRequest, entry: str) -> HttpResponse:
     try:
         return _answer(request, _card(request, _find(request, entry)))
     except DomainError as error:
-        return _answer(request, {"entry": entry, "problem": _sentence(error)})
+        needs_serial = isinstance(error, SerialNumberNeeded)
+        return _answer(request, {"entry": entry, "needs_serial": needs_serial, "problem": _sentence(error)})
 
 
 def _let_in(request: ConsoleRequest) -> HttpResponse:
@@ -68,8 +69,7 @@ def _let_in(request: ConsoleRequest) -> HttpResponse:
         waiting = _find_same(request)
         tenant = choose_tenant(user_id=request.user.pk, tenant_id=typed["tenant"] or None, role=Role.TECHNICIAN)
         product = _product(tenant, typed["product"])
-        with counting_wrong_entries(request.user.pk):
-            device = _claim(request, waiting, tenant, product)
+        device = _claim(request, waiting, tenant, product)
     except DomainError as error:
         card = _card(request, waiting) if waiting and not isinstance(error, MatchNumberWrong) else {}
         card = {"entry": plain(request, "entry"), **card, "typed": typed}
@@ -90,9 +90,23 @@ def _claim(request: ConsoleRequest, waiting: Waiting, tenant: Tenant, product: P
         "name": request.POST.get("name", ""),
         "actor": acting(request),
     }
-    if waiting.code is not None:
-        return claim_by_code(code=plain(request, "entry"), match_number=plain(request, "match_number"), **rest)
-    return claim_by_serial(serial_number=waiting.enrolment.serial_number, **rest)
+    entry, serial = plain(request, "entry"), plain(request, "serial")
+    with counted_entry(
+        user_id=request.user.pk,
+        tenant_id=tenant.pk,
+        entry=entry,
+        serial_number=serial,
+        is_serial=waiting.code is None,
+    ) as admission:
+        if waiting.code is None:
+            return claim_by_serial(serial_number=waiting.enrolment.serial_number, **rest)
+        return claim_by_code(
+            code=entry,
+            serial_number=serial,
+            match_number=plain(request, "match_number"),
+            is_stepped_up=admission.needs_match_number,
+            **rest,
+        )
 
 
 def _decline(request: ConsoleRequest) -> HttpResponse:
@@ -111,9 +125,9 @@ def _find(request: ConsoleRequest, entry: str) -> Waiting:
         raise InvalidRequest(
             f"A code has {LENGTH} letters and digits, a serial number at most {MAXIMUM_LENGTH}. Type one of them."
         )
-    check_entries(request.user.pk)
-    with counting_wrong_entries(request.user.pk):
-        return find_waiting(entry=entry)
+    serial = plain(request, "serial")
+    with counted_entry(user_id=request.user.pk, entry=entry, serial_number=serial):
+        return find_waiting(entry=entry, serial_number=serial)
 
 
 def _find_same(request: ConsoleRequest) -> Waiting:
