@@ -80,7 +80,7 @@ def test_an_unknown_exception_is_a_500_without_a_trace_or_a_secret(client, monke
 
     settings.DEBUG = False
     monkeypatch.setattr(views, "device_document", breaks)
-    monkeypatch.setattr(views, "_read_limit", breaks)
+    monkeypatch.setattr(views, "read_page", breaks)
     answer = client.get(DEVICES, headers={"Authorization": f"Bearer {make_token(make_user())}"})
     assert_problem(answer, 500, "internal-error")
     assert b"hidden-7" not in answer.content and b"Traceback" not in answer.content
@@ -90,7 +90,7 @@ def test_without_the_database_it_says_when_to_come_back(client, monkeypatch):
     def away(*_, **__):
         raise OperationalError("password=hidden-7")
 
-    monkeypatch.setattr(views, "_read_limit", away)
+    monkeypatch.setattr(views, "read_page", away)
     answer = client.get(DEVICES, headers={"Authorization": f"Bearer {make_token(make_user())}"})
     assert_problem(answer, 503, "unavailable")
     assert b"hidden-7" not in answer.content

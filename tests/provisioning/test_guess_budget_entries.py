@@ -39,7 +39,7 @@ from tests.base import (
     unlock_by_code,
 )
 from tests.provisioning.crowd import make_crowd
-from tests.provisioning.http import POLL, assert_problem, post
+from tests.http import POLL, assert_problem, post
 
 pytestmark = pytest.mark.django_db
 CLAIMS = "/api/v1/claims"

@@ -7,7 +7,7 @@ from provisioning.models import Enrolment, ProvisioningToken
 from provisioning.services.approvals import approve_operation
 from provisioning.token_models import DeviceIdPolicy
 from tests.base import api_client, make_product, no_such_id
-from tests.provisioning.http import assert_problem
+from tests.http import assert_problem
 from tests.provisioning.ways.props import SYSTEM, fresh, make_operation, make_token, without_serial
 
 pytestmark = pytest.mark.django_db

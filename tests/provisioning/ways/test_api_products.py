@@ -4,7 +4,7 @@ import pytest
 
 from devices.models import ListedSerial, Membership, Role
 from tests.base import api_client, make_device, make_product, make_statement, poll, unique
-from tests.provisioning.http import assert_problem
+from tests.http import assert_problem
 from tests.provisioning.ways.props import fresh, make_listed_product, read
 
 pytestmark = pytest.mark.django_db

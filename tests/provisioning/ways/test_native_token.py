@@ -8,7 +8,7 @@ from provisioning.services.approvals import approve_operation, decline_operation
 from provisioning.services.tokens import revoke_provisioning_token
 from provisioning.token_models import Approval
 from tests.base import api_client, make_poll_token, make_tenant, unique
-from tests.provisioning.http import CODES, POLL, assert_problem, post
+from tests.http import CODES, POLL, assert_problem, post
 from tests.provisioning.ways.props import SYSTEM, fresh, make_token
 
 pytestmark = pytest.mark.django_db
