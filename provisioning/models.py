@@ -70,7 +70,7 @@ class Enrolment(models.Model):
     # What attempts of one device are found by: the serial number's key, or `operation_key` of one with a token.
     serial_key = models.CharField(max_length=64, editable=False)
     # Whom it belongs to (provisioning.pollers); "" is the digest of a plain poller, who names only its serial number.
-    poller_kind = models.CharField(max_length=8, default=PollerKind.PLAIN, editable=False)
+    poller_kind = models.CharField(max_length=8, default=PollerKind.PLAIN.value, editable=False)
     poller_digest = models.CharField(max_length=64, blank=True, editable=False)
     public_key = models.CharField(max_length=64, blank=True, editable=False)
     # What the device says about itself. Nothing of it is proven.
@@ -131,7 +131,7 @@ class Enrolment(models.Model):
             ),
             # Whoever is not bound yet is so within a window, which ends.
             models.CheckConstraint(
-                condition=~Q(poller_kind=PollerKind.UNBOUND) | Q(window_until__isnull=False),
+                condition=~Q(poller_kind=PollerKind.UNBOUND.value) | Q(window_until__isnull=False),
                 name="enrolment_unbound_has_window",
             ),
         ]

@@ -12,9 +12,12 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from devices.actors import Actor
-from devices.models import ApiToken, Device
+from devices.models import ApiToken, Device, ListedSerial
 from devices.services.api_tokens import create_api_token
+from provisioning.models import Enrolment
+from provisioning.token_models import ProvisioningToken
 from tests.base import MERGE_PATCH, api_client, make_device, make_enrolment, make_product
+from tests.provisioning.ways.props import make_listed_product, make_operation, make_token
 from twins.services.twins import change_desired, get_twin
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +25,7 @@ pytestmark = pytest.mark.django_db
 # Names no object of a tenant, and shows none.
 PUBLIC = {
     "healthz",
+    "metrics",
     "errors/<slug:code>",
     "login",
     "logout",
@@ -35,13 +39,35 @@ PUBLIC = {
     "api/v1/redoc",
 }
 # Shows what the user may see: nothing of another tenant may be in it, whatever the query says.
-LISTS = {"", "devices", "activity", "settings", "claim", "api/v1/devices"}
+LISTS = {
+    "",
+    "devices",
+    "activity",
+    "settings",
+    "claim",
+    "api/v1/devices",
+    "api/v1/operations",
+    "api/v1/products",
+    "api/v1/provisioning-tokens",
+}
 # Names an object in its path: (method, body) pairs that are worth a try.
 CHANGE = {"on": True}
 API_OBJECTS = {
     "api/v1/devices/<uuid:device_id>": [("GET", None), ("PATCH", {"name": "mine"}), ("DELETE", None)],
+    "api/v1/devices/<uuid:device_id>/re-enable": [("POST", None)],
+    "api/v1/devices/<uuid:device_id>/transfer": [("POST", {"tenant": "5e0f6d5c-0000-4000-8000-000000000000"})],
     "api/v1/devices/<uuid:device_id>/twin": [("GET", None)],
     "api/v1/devices/<uuid:device_id>/twin/desired": [("GET", None), ("PATCH", CHANGE)],
+    "api/v1/provisioning-tokens/<uuid:token_id>": [("GET", None)],
+    "api/v1/provisioning-tokens/<uuid:token_id>/revoke": [("POST", None)],
+    "api/v1/operations/<str:key>": [("GET", None)],
+    "api/v1/operations/<uuid:operation_id>/approve": [("POST", {"name": "mine"})],
+    "api/v1/operations/<uuid:operation_id>/decline": [("POST", None)],
+    "api/v1/products/<uuid:product_id>": [("GET", None), ("PATCH", {"name": "mine"})],
+    "api/v1/products/<uuid:product_id>/serials": [("GET", None), ("DELETE", {"serialNumbers": ["HIDDEN-7"]})],
+    "api/v1/products/<uuid:product_id>/serials/preview": [("POST", None)],
+    "api/v1/products/<uuid:product_id>/serials/import": [("POST", None)],
+    "api/v1/products/<uuid:product_id>/serials/export": [("GET", None)],
 }
 PAGES_OF_OBJECTS = {
     "claim/<uuid:device_id>": [{}],
@@ -68,6 +94,34 @@ def routes(patterns=None, prefix="") -> Iterator[str]:
         else:
             assert isinstance(pattern, URLPattern)
             yield route
+
+
+def kind_of(route):
+    if route.endswith("desired"):
+        return MERGE_PATCH
+    return "text/csv" if route.endswith(("preview", "import")) else "application/json"
+
+
+@pytest.fixture
+def named(cast, theirs):
+    """What routes name in their paths: tenant A's, all of it."""
+    token, _ = make_token(cast.tenant_a)
+    operation = make_operation(token, product="hidden-7")
+    product = make_listed_product(cast.tenant_a, "HIDDEN-7")
+    return {
+        "<uuid:device_id>": theirs.public_id,
+        "<uuid:token_id>": token.public_id,
+        "<uuid:operation_id>": operation.public_id,
+        "<str:key>": operation.public_id,
+        "<uuid:product_id>": product.public_id,
+    }
+
+
+def unharmed(named):
+    token = ProvisioningToken.objects.get(public_id=named["<uuid:token_id>"])
+    operation = Enrolment.objects.get(public_id=named["<uuid:operation_id>"])
+    listed = ListedSerial.objects.filter(product__public_id=named["<uuid:product_id>"])
+    return token.revoked_at is None and operation.state == "waiting" and listed.count() == 1
 
 
 @pytest.fixture
@@ -106,16 +160,19 @@ def test_every_route_is_in_the_table():
 
 
 @pytest.mark.parametrize("route", sorted(API_OBJECTS))
-def test_the_api_knows_nothing_of_another_tenant(theirs, outsiders, route):
-    for device_id, is_there in ((theirs.public_id, True), (uuid.uuid4(), False)):
-        path = "/" + route.replace("<uuid:device_id>", str(device_id))
+def test_the_api_knows_nothing_of_another_tenant(theirs, named, outsiders, route):
+    for is_there in (True, False):
+        path = "/" + route
+        for placeholder, public_id in named.items():
+            path = path.replace(placeholder, str(public_id if is_there else uuid.uuid4()))
         for user in outsiders:
             for method, body in API_OBJECTS[route]:
-                kind = MERGE_PATCH if route.endswith("desired") else "application/json"
-                answer = api_client(user).generic(method, path, json.dumps(body) if body else "", content_type=kind)
+                content = json.dumps(body) if body else ""
+                answer = api_client(user).generic(method, path, content, content_type=kind_of(route))
                 assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), (user, method, is_there)
                 assert b"idden-7" not in answer.content
     assert unchanged(theirs)
+    assert unharmed(named)
 
 
 @pytest.mark.parametrize("route", sorted(PAGES_OF_OBJECTS))
@@ -136,7 +193,7 @@ def test_the_console_knows_nothing_of_another_tenant(theirs, outsiders, route, p
 
 
 @pytest.mark.parametrize("route", sorted(LISTS))
-def test_lists_show_nothing_of_another_tenant(theirs, cast, outsiders, route):
+def test_lists_show_nothing_of_another_tenant(theirs, named, cast, outsiders, route):
     queries = [
         "",
         f"?tenant={cast.tenant_a.public_id}",
@@ -185,7 +242,8 @@ def test_nobody_revokes_anothers_token(cast):
 
 
 def test_without_a_login_every_page_asks_for_one(theirs):
-    for route in [*(LISTS - {"api/v1/devices"}), *PAGES_OF_OBJECTS]:
+    pages = [route for route in LISTS if not route.startswith("api/")]
+    for route in [*pages, *PAGES_OF_OBJECTS]:
         answer = Client().get("/" + route.replace("<uuid:device_id>", str(theirs.public_id)))
         assert answer.status_code == 302 and answer["Location"].startswith("/login"), route
 

@@ -123,14 +123,14 @@ def test_serial_numbers_are_read_as_people_type_them(cast):
     assert unlock(typed, cast.tenant_a).serial_number == statement.serial_number
 
 
-def test_a_device_that_does_not_wait_cannot_be_let_in_by_its_serial_number(cast, moved_clock):
+def test_a_device_that_does_not_wait_is_not_found_by_its_serial_number(cast, moved_clock):
     with pytest.raises(SerialNotWaiting):
-        unlock(make_statement(), cast.tenant_a)
+        find_waiting(entry=unique("SN"))
     statement = make_statement()
     poll(statement)
     moved_clock.advance(hours=24)
     with pytest.raises(SerialNotWaiting):
-        unlock(statement, cast.tenant_a)
+        find_waiting(entry=statement.serial_number)
 
 
 def test_a_contested_serial_number_needs_the_code_and_the_rival_is_superseded(cast):

@@ -38,8 +38,8 @@ from tests.base import (
     poll,
     unlock_by_code,
 )
-from tests.provisioning.crowd import make_crowd
 from tests.http import POLL, assert_problem, post
+from tests.provisioning.crowd import make_crowd
 
 pytestmark = pytest.mark.django_db
 CLAIMS = "/api/v1/claims"
