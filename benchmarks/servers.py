@@ -59,8 +59,8 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def portal_on_uvicorn(environment: dict[str, str], **more: str) -> Iterator[int]:
-    """The portal as in production: one uvicorn process. Gives its port."""
+def portal_on_uvicorn(environment: dict[str, str], processes: int = 1, **more: str) -> Iterator[int]:
+    """The portal as in production, on uvicorn. Gives its port."""
     arguments = (
         "--loop",
         "uvloop",
@@ -71,13 +71,19 @@ def portal_on_uvicorn(environment: dict[str, str], **more: str) -> Iterator[int]
         "--no-access-log",
         "--no-proxy-headers",
     )
-    command = ("-m", "uvicorn", *arguments, "--log-level", "warning", "portal.asgi:application")
-    with serving(command, environment | more) as port:
+    workers = ("--workers", str(processes)) if processes > 1 else ()
+    command = ("-m", "uvicorn", *arguments, *workers, "--log-level", "warning", "portal.asgi:application")
+    with serving(command, environment | more, core=SERVER_CORE if processes == 1 else None) as port:
         yield port
 
 
 @contextmanager
-def serving(command: tuple[str, ...], environment: dict[str, str], python: str = sys.executable) -> Iterator[int]:
+def serving(
+    command: tuple[str, ...],
+    environment: dict[str, str],
+    python: str = sys.executable,
+    core: set[int] | None = SERVER_CORE,
+) -> Iterator[int]:
     """A Python server process on a free port, which it is given as `--port`, once it answers."""
     port = free_port()
     process = subprocess.Popen(  # noqa: S603
@@ -86,8 +92,8 @@ def serving(command: tuple[str, ...], environment: dict[str, str], python: str =
         env=os.environ | environment,
         preexec_fn=die_with(os.getpid()),
     )
-    if SERVER_CORE is not None:
-        os.sched_setaffinity(process.pid, SERVER_CORE)
+    if core is not None:
+        os.sched_setaffinity(process.pid, core)
     try:
         _wait_for(port, process)
         yield port

@@ -1,17 +1,24 @@
-"""The support admin: enrolments and codes, and devices with all that says why one does not come up."""
+"""The support admin: enrolments, codes, tokens, and devices with all that says why one does not come up."""
+
+import uuid
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from devices.admin import DeviceAdmin, in_words
-from devices.admin_base import ServiceRowAdmin, as_json, links, search_link
-from devices.models import Credential, Device, DeviceState, HistoryEntry, Tenant
+from devices.admin_base import ReadOnlyAdmin, ServiceRowAdmin, as_json, links, search_link
+from devices.models import Credential, Device, DeviceState, HistoryEntry, Tenant, User
 from devices.presence import PresenceState, presence_of
 from portal.lib.clock import now
-from provisioning.models import Enrolment, ProvisioningCode, lifetime
+from provisioning.budget import UNIT
+from provisioning.guess_models import CountScope
+from provisioning.models import Enrolment, EntryCount, ProvisioningCode, ProvisioningToken
+from provisioning.pollers import PollerKind
 from provisioning.services.removal import delete_device, end_enrolment
+from provisioning.services.tokens import revoke_provisioning_token
 from provisioning.states import WITH_DEVICE_STATES, CodeState, EnrolmentState
 from twins.admin import step_of
 from twins.models import Twin, TwinKind
@@ -35,7 +42,8 @@ class DiagnosedDeviceAdmin(DeviceAdmin):
     actions = (*DeviceAdmin.actions, "delete")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
-        enrolments = Enrolment.objects.filter(state__in=WITH_DEVICE_STATES)
+        # The newest first: beside the one it came aboard with there may be one it was let in again with.
+        enrolments = Enrolment.objects.filter(state__in=WITH_DEVICE_STATES).order_by("-pk").defer("sealed_hand_over")
         twins = Twin.objects.filter(kind=TwinKind.DEVICE).only(
             "device_id", "desired_version", "acknowledged_version", "acknowledgement"
         )
@@ -84,8 +92,9 @@ class EnrolmentAdmin(ServiceRowAdmin):
         "created_at",
         "last_polled_at",
     )
-    list_select_related = ("tenant", "device")
-    list_filter = ("state",)
+    list_select_related = ("tenant", "device", "token")
+    list_filter = ("state", ("token", admin.EmptyFieldListFilter))
+    # Neither the match number, which is for the device's screen alone, nor what is sealed.
     fields = (
         "why",
         "public_id",
@@ -97,23 +106,32 @@ class EnrolmentAdmin(ServiceRowAdmin):
         "state",
         "tenant",
         "device",
+        "token",
+        "requested_id",
+        "verification_code",
         "created_at",
         "last_polled_at",
+        "decide_until",
         "unlocked_at",
+        "window_until",
         "delivered_at",
+        "sealed_until",
+        "confirmed_at",
         "ended_at",
         "see_also",
     )
-    uuid_search = ("public_id", "device__public_id", "tenant__public_id")
+    uuid_search = ("public_id", "device__public_id", "tenant__public_id", "token__public_id")
     serial_search = ("serial_key",)
-    text_search = ("device__name", "tenant__name")
-    search_help_text = "Serial number, id of the enrolment, device or tenant, or name of the device or tenant."
+    text_search = ("serial_number", "requested_id", "device__name", "tenant__name")
+    search_help_text = "Serial number, id of the enrolment, device, tenant or token, or name of the device or tenant."
     actions = ("decline",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enrolment]:
         enrolments: QuerySet[Enrolment] = super().get_queryset(request)
         redeemable = ProvisioningCode.objects.redeemable(now())
-        return enrolments.prefetch_related(Prefetch("codes", redeemable, to_attr="redeemable_codes"))
+        return enrolments.defer("sealed_hand_over").prefetch_related(
+            Prefetch("codes", redeemable, to_attr="redeemable_codes")
+        )
 
     @admin.display(description="How it is")
     def why(self, enrolment: Enrolment) -> str:
@@ -140,7 +158,10 @@ class EnrolmentAdmin(ServiceRowAdmin):
                 enrolment=enrolment, to=EnrolmentState.DECLINED, actor=actor, reason="declined by support"
             ),
             title="Decline enrolments",
-            consequence="Their codes are dead at once, and the devices are told to stay away for an hour.",
+            consequence=(
+                "Their codes are dead at once, nobody can approve them any more, and the devices are told to stay away "
+                "for an hour."
+            ),
             done="Enrolment declined",
         )
 
@@ -184,8 +205,137 @@ class ProvisioningCodeAdmin(ServiceRowAdmin):
         return "can be used" if code.expires_at > now() else "over, not swept yet"
 
 
+@admin.register(ProvisioningToken)
+class ProvisioningTokenAdmin(ServiceRowAdmin):
+    """Tokens by how they begin. The secrets are not kept."""
+
+    list_display = (
+        "name",
+        "prefix",
+        "tenant",
+        "product",
+        "how",
+        "approval",
+        "uses",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+    )
+    list_select_related = ("tenant", "product")
+    list_filter = ("approval", ("revoked_at", admin.EmptyFieldListFilter))
+    fields = (
+        "how",
+        "public_id",
+        "name",
+        "prefix",
+        "tenant",
+        "product",
+        "device_id_policy",
+        "device_id",
+        "approval",
+        "maximum_credential_lifetime",
+        "uses",
+        "created_at",
+        "created_by",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "see_also",
+    )
+    uuid_search = ("public_id", "tenant__public_id", "product__public_id")
+    text_search = ("name", "prefix", "device_id", "tenant__name", "product__code")
+    search_help_text = "Name or beginning of the token, its device id, id or name of the tenant, or its product."
+    actions = ("revoke",)
+
+    @admin.display(description="How it is")
+    def how(self, token: ProvisioningToken) -> str:
+        return token.state(now())
+
+    @admin.display(description="Let in")
+    def uses(self, token: ProvisioningToken) -> str:
+        return str(token.use_count) if token.use_limit is None else f"{token.use_count} of {token.use_limit}"
+
+    @admin.display(description="See also")
+    def see_also(self, token: ProvisioningToken) -> SafeString:
+        return links(
+            search_link(Enrolment, "Operations", token.public_id),
+            search_link(HistoryEntry, "History", token.public_id),
+        )
+
+    def describe(self, row: ProvisioningToken) -> str:
+        return f"{row} of {row.tenant}"
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ProvisioningToken]) -> HttpResponse | None:
+        return self.confirmed(
+            request,
+            queryset.select_related("tenant"),
+            verb=lambda token, actor: revoke_provisioning_token(token=token, actor=actor, reason="revoked by support"),
+            title="Revoke provisioning tokens",
+            consequence=(
+                "No device can begin with them any more, and those that wait for approval are turned away. Devices "
+                "that were let in with them stay."
+            ),
+            done="Provisioning token revoked",
+        )
+
+
+@admin.register(EntryCount)
+class EntryCountAdmin(ReadOnlyAdmin):
+    """The books of the guess budget: who entered how many codes and serial numbers, right and wrong."""
+
+    list_display = ("hour", "scope", "whose", "wrong", "wrong_serials", "right", "hit_chance", "last_entry_at")
+    list_filter = ("scope",)
+    fields = list_display
+    ordering = ("-hour", "-pk")
+    search_help_text = "Start of a user name or of a tenant's name, or a tenant's id."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EntryCount]:
+        counts: QuerySet[EntryCount] = super().get_queryset(request)
+        users, tenants = User.objects.filter(pk=OuterRef("source")), Tenant.objects.filter(pk=OuterRef("source"))
+        return counts.annotate(
+            user_name=Subquery(users.values("username")[:1]), tenant_name=Subquery(tenants.values("name")[:1])
+        )
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return ["source"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip().replace("\x00", "\ufffd")
+        if not term:
+            return queryset, False
+        try:
+            tenants = Tenant.objects.filter(public_id=uuid.UUID(term))
+        except ValueError:
+            tenants = Tenant.objects.filter(name__istartswith=term)
+        users = User.objects.filter(username__istartswith=term)
+        of_tenant = Q(scope=CountScope.TENANT, source__in=tenants.values("pk"))
+        return queryset.filter(of_tenant | Q(scope=CountScope.USER, source__in=users.values("pk"))), False
+
+    @admin.display(description="Whose")
+    def whose(self, count: Any) -> str:
+        match count.scope:
+            case CountScope.USER:
+                return count.user_name or f"user {count.source}, deleted"
+            case CountScope.TENANT:
+                return count.tenant_name or f"tenant {count.source}, deleted"
+        return ""
+
+    @admin.display(description="Booked chance")
+    def hit_chance(self, count: EntryCount) -> str:
+        return f"{count.chance / UNIT:.2g}"
+
+
 def why_of_device(device: Device) -> str:
     """Why a device, fetched as by DiagnosedDeviceAdmin, is or is not there. One sentence."""
+    sentence = _why_of_device(device)
+    is_copied = any(credential.clone_suspected_at for credential in device.__dict__["usable_credentials"])
+    return f"{sentence}; its secret may have been copied" if is_copied else sentence
+
+
+def _why_of_device(device: Device) -> str:
     if device.state != DeviceState.ACTIVE:
         return device.get_state_display().lower()
     presence = presence_of(device, now())
@@ -195,19 +345,41 @@ def why_of_device(device: Device) -> str:
         twin = next(iter(known["main_twins"]), None)
         return f"online, {step_of(twin)}" if twin else "online, without a twin"
     if enrolment is not None and enrolment.state == EnrolmentState.UNLOCKED:
-        return "let in, has not collected its credentials"
+        return why_of_enrolment(enrolment)
     if not known["usable_credentials"]:
         return "its credentials were revoked or have expired"
-    if device.activated_at is None:
-        return "has its credentials, has never connected"
-    return in_words(presence)
+    if enrolment is not None and enrolment.state == EnrolmentState.DELIVERED:
+        return why_of_enrolment(enrolment)
+    return "has its credentials, has never connected" if device.activated_at is None else in_words(presence)
 
 
 def why_of_enrolment(enrolment: Enrolment) -> str:
     """Where an enrolment, fetched as by EnrolmentAdmin, stands. One sentence."""
-    if enrolment.state != EnrolmentState.WAITING:
-        return enrolment.get_state_display()
-    if enrolment.last_polled_at <= now() - lifetime():
+    match enrolment.state:
+        case EnrolmentState.WAITING:
+            return _why_it_waits(enrolment)
+        case EnrolmentState.UNLOCKED if enrolment.is_stale(now()):
+            return "let in, and nothing collected in time; over, not swept yet"
+        case EnrolmentState.UNLOCKED if enrolment.is_unbound:
+            return "let in, has not come yet: the first poll with its serial number takes it"
+        case EnrolmentState.UNLOCKED:
+            return "let in, has not collected its credentials"
+        case EnrolmentState.DELIVERED if enrolment.poller_kind == PollerKind.PLAIN:
+            return "was handed its credentials, has not used them; a plain poller is not given them again"
+        case EnrolmentState.DELIVERED if enrolment.sealed_until is not None and enrolment.sealed_until > now():
+            return "was handed its credentials, has not confirmed them; may still ask for them again"
+        case EnrolmentState.DELIVERED:
+            return "was handed its credentials, has not confirmed them in time"
+    return str(enrolment.get_state_display())
+
+
+def _why_it_waits(enrolment: Enrolment) -> str:
+    if enrolment.token is not None:
+        if enrolment.token.revoked_at is not None:
+            return "its provisioning token was revoked; over, not swept yet"
+        is_over = enrolment.is_stale(now())
+        return "nobody decided in time; over, not swept yet" if is_over else "waits for a person to approve it"
+    if enrolment.is_stale(now()):
         return "the device fell silent; over, not swept yet"
     return (
         "waits for a person, with a code" if enrolment.__dict__["redeemable_codes"] else "waits for a person, no code"

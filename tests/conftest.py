@@ -23,10 +23,12 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Reads the settings and makes two changes for tests: quick passwords, static files without a manifest."""
+    """Reads the settings and makes three changes for tests: quick passwords, no manifest of static files, no limit."""
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A test makes in a second what a network may make in a minute; tests about the limit set their own.
+    settings.ENROLMENTS_PER_MINUTE = 1_000_000
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from devices.actors import Actor
-from devices.errors import InvalidTransition
+from devices.errors import InvalidTransition, TooManyRequests
 from devices.serials import serial_key
 from portal.lib.clock import now
+from portal.lib.throttle import count
 from provisioning.errors import AlreadyProvisioned, EnrolmentClosed, WrongPoller
 from provisioning.models import Enrolment
 from provisioning.pollers import Poller, PollerKind
@@ -139,8 +140,15 @@ def _settle(enrolment: Enrolment, actor: Actor) -> Enrolment:
     raise InvalidTransition("The serial number was let in meanwhile.")
 
 
-@transaction.atomic
 def _begin(statement: Statement, actor: Actor) -> Enrolment:
+    # Anybody may make serial numbers up; a whole hall of devices behind one address may not be kept out.
+    if count(f"begun:{actor.network}", window=60) > settings.ENROLMENTS_PER_MINUTE:
+        raise TooManyRequests("Too many new devices came from this network.", retry_after=60)
+    return _create(statement, actor)
+
+
+@transaction.atomic
+def _create(statement: Statement, actor: Actor) -> Enrolment:
     moment = now()
     enrolment = Enrolment.objects.create(
         serial_number=statement.serial_number,

@@ -9,10 +9,14 @@ from django.contrib.auth.models import Permission
 from devices.actors import Actor
 from devices.models import ApiToken, Credential, Device, HubProcess, Membership, Product, Region, Role, Tenant, User
 from devices.services.api_tokens import create_api_token
+from devices.services.serial_lists import import_serials
 from devices.services.sessions import open_session, register_process
-from provisioning.models import Enrolment
+from provisioning.models import Enrolment, ProvisioningToken
 from provisioning.services.claims import claim_by_code
 from provisioning.services.codes import issue_code
+from provisioning.services.guesses import check_entry, note_wrong
+from provisioning.services.operations import begin_operation
+from provisioning.services.tokens import create_provisioning_token
 from tests import base
 from twins.services.twins import change_desired
 
@@ -80,6 +84,17 @@ def connect(device: Device, process: HubProcess) -> None:
     open_session(device_id=device.pk, credential_id=credential.pk, process_id=process.pk, network=NETWORK)
 
 
+def make_provisioning_token(tenant: Tenant, owner: User, name: str = "line 3", **policy) -> ProvisioningToken:
+    token, _ = create_provisioning_token(tenant=tenant, name=name, actor=Actor.user(owner.pk), **policy)
+    return token
+
+
+def make_operation(token: ProvisioningToken, serial: str = "") -> Enrolment:
+    """A device that came with the token and waits for approval."""
+    statement = base.make_statement(serial or f"O-{next(_count):04d}")
+    return begin_operation(token=token, statement=statement, actor=Actor.device(NETWORK))
+
+
 def make_story(serial: str = "", name: str = "") -> Story:
     """A device that is online, and one row at least of everything else."""
     tenant = make_tenant()
@@ -91,5 +106,8 @@ def make_story(serial: str = "", name: str = "") -> Story:
     process = register_process(channel="test")
     connect(device, process)
     change_desired(device=device, patch={"colour": "red"}, actor=Actor.user(owner.pk))
+    make_operation(make_provisioning_token(tenant, owner))
+    import_serials(product=device.product, lines=[f"L-{next(_count):04d}"], actor=Actor.user(owner.pk))
+    note_wrong(check_entry(user_id=owner.pk, tenant_id=tenant.pk))
     enrolment = Enrolment.objects.get(device=device)
     return Story(tenant, owner, token, enrolment, Device.objects.get(pk=device.pk), process)

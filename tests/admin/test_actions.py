@@ -6,7 +6,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from devices.models import CloseReason, DeviceState, HistoryEntry, Session
-from provisioning.models import Enrolment
+from provisioning.models import Enrolment, ProvisioningToken
 from provisioning.services.claims import claim_by_serial
 from provisioning.states import EnrolmentState
 from tests.admin import rows
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 DEVICES = "admin:devices_device_changelist"
 ENROLMENTS = "admin:provisioning_enrolment_changelist"
+TOKENS = "admin:provisioning_provisioningtoken_changelist"
 
 
 @pytest.fixture
@@ -154,6 +155,27 @@ def test_an_api_token_is_revoked_once(story, admin_client):
     assert _said(_do(admin_client, page, "revoke", story.token))[-1].endswith("there was nothing to do.")
 
 
+def test_a_provisioning_token_is_revoked_with_what_waits_and_nothing_else(story, admin_client, admin_user):
+    token = ProvisioningToken.objects.get(tenant=story.tenant)
+    operation = Enrolment.objects.get(token=token)
+
+    answer = _do(admin_client, TOKENS, "revoke", token)
+
+    assert _said(answer) == ["Provisioning token revoked: 1."]
+    operation.refresh_from_db()
+    assert operation.state == EnrolmentState.EXPIRED
+    assert HistoryEntry.objects.get(subject="token", to_state="revoked").user == admin_user
+    assert _said(_do(admin_client, TOKENS, "revoke", token))[-1].endswith("there was nothing to do.")
+
+
+def test_an_operation_is_declined_as_any_enrolment(story, admin_client):
+    operation = Enrolment.objects.get(token__tenant=story.tenant)
+
+    assert _said(_do(admin_client, ENROLMENTS, "decline", operation)) == ["Enrolment declined: 1."]
+    operation.refresh_from_db()
+    assert operation.state == EnrolmentState.DECLINED
+
+
 @pytest.mark.parametrize(
     ("page", "action", "permission"),
     [
@@ -163,6 +185,7 @@ def test_an_api_token_is_revoked_once(story, admin_client):
         (ENROLMENTS, "decline", "provisioning.view_enrolment"),
         ("admin:devices_apitoken_changelist", "revoke", "devices.view_apitoken"),
         ("admin:devices_credential_changelist", "revoke", "devices.view_credential"),
+        (TOKENS, "revoke", "provisioning.view_provisioningtoken"),
     ],
 )
 def test_an_action_needs_the_permission_to_change(page, action, permission, story, client):
@@ -173,6 +196,7 @@ def test_an_action_needs_the_permission_to_change(page, action, permission, stor
         ENROLMENTS: waiting,
         "admin:devices_apitoken_changelist": story.token,
         "admin:devices_credential_changelist": story.device.credentials.get(),
+        TOKENS: ProvisioningToken.objects.get(tenant=story.tenant),
     }[page]
     before = type(chosen).objects.filter(pk=chosen.pk).values().get()
 

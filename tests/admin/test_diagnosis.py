@@ -6,11 +6,13 @@ import pytest
 from django.urls import reverse
 
 from devices.actors import Actor
-from devices.models import Device, HubProcess, Session
+from devices.models import Credential, Device, HubProcess, Session
 from devices.services.credentials import revoke_credentials
 from devices.services.inventory import retire_device
 from devices.services.sessions import register_process
-from provisioning.models import Enrolment, ProvisioningCode
+from provisioning.models import Enrolment, ProvisioningCode, ProvisioningToken
+from provisioning.services.claims import claim_by_serial
+from provisioning.services.confirmation import confirm_hand_over
 from tests.admin import rows
 from twins.models import Acknowledgement
 from twins.services.twins import record_acknowledgement
@@ -68,11 +70,57 @@ def test_let_in_only(story, admin_client):
     assert _says(admin_client, device, "let in, has not collected its credentials")
 
 
-def test_never_connected(story, admin_client):
+def test_handed_over_to_a_plain_poller_and_never_used(story, admin_client):
     device = rows.make_let_in(story.tenant, story.owner)
     rows.collect(device)
 
+    assert _says(admin_client, device, "was handed its credentials, has not used them; a plain poller")
+
+
+def test_handed_over_and_not_confirmed(story, admin_client):
+    device = rows.make_let_in(story.tenant, story.owner)
+    rows.collect(device)
+    enrolments = Enrolment.objects.filter(device=device)
+
+    enrolments.update(poller_kind="key", sealed_until=datetime.now(UTC) + timedelta(minutes=5))
+    assert _says(admin_client, device, "has not confirmed them; may still ask for them again")
+    assert _says(admin_client, enrolments.get(), "has not confirmed them; may still ask for them again")
+
+    enrolments.update(sealed_until=None)
+    assert _says(admin_client, device, "was handed its credentials, has not confirmed them in time")
+
+
+def test_confirmed_and_never_connected(story, admin_client):
+    device = rows.make_let_in(story.tenant, story.owner)
+    rows.collect(device)
+    confirm_hand_over(device_id=device.pk, actor=Actor.device())
+
     assert _says(admin_client, device, "has its credentials, has never connected")
+
+
+def test_let_in_before_it_came(story, admin_client):
+    device = claim_by_serial(serial_number="EARLY-1", tenant=story.tenant, actor=Actor.user(story.owner.pk))
+    assert _says(admin_client, device, "let in, has not come yet: the first poll with its serial number takes it")
+
+    Enrolment.objects.filter(device=device).update(window_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert _says(admin_client, device, "let in, and nothing collected in time; over, not swept yet")
+
+
+def test_a_copied_secret(story, admin_client):
+    Credential.objects.update(clone_suspected_at=datetime.now(UTC))
+
+    assert _says(admin_client, story.device, "online, 1 change behind; its secret may have been copied")
+
+
+def test_an_operation(story, admin_client):
+    operation = Enrolment.objects.get(token__tenant=story.tenant)
+    assert _says(admin_client, operation, "waits for a person to approve it")
+
+    Enrolment.objects.update(decide_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert _says(admin_client, operation, "nobody decided in time")
+
+    ProvisioningToken.objects.update(revoked_at=datetime.now(UTC))
+    assert _says(admin_client, operation, "its provisioning token was revoked; over, not swept yet")
 
 
 def test_revoked(story, admin_client):

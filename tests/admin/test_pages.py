@@ -13,8 +13,8 @@ pytestmark = pytest.mark.django_db
 OURS = [model for name in ("devices", "twins", "provisioning") for model in apps.get_app_config(name).get_models()]
 REGISTERED = list(admin.site._registry)
 WRITTEN_BY_SERVICES = {
-    "ApiToken", "Credential", "Device", "Enrolment", "HistoryEntry", "HubProcess", "ProvisioningCode", "Session",
-    "Twin", "TwinChange",
+    "ApiToken", "Credential", "Device", "Enrolment", "EntryCount", "HistoryEntry", "HubProcess", "ListedSerial",
+    "ProvisioningCode", "ProvisioningToken", "Session", "Twin", "TwinChange",
 }  # fmt: skip
 
 
@@ -125,3 +125,20 @@ def test_what_a_device_says_cannot_become_markup(admin_client):
 
     assert b"<script>alert" not in page
     assert b"&lt;script&gt;alert(1)" in page
+
+
+def test_what_only_the_device_may_know_is_on_no_page(admin_client):
+    enrolment = rows.make_waiting("X-2")
+    type(enrolment).objects.filter(pk=enrolment.pk).update(
+        match_number="QX", sealed_hand_over=b"SEALED-BYTES", public_key="PUBLIC-KEY-TEXT"
+    )
+
+    pages = [_url(type(enrolment), "changelist"), _url(type(enrolment), "change", enrolment.pk)]
+    shown = b"".join(admin_client.get(page).content for page in pages).decode()
+
+    assert "X-2" in shown
+    assert not {"match_number", "sealed_hand_over", "poller_digest"} & set(
+        admin.site._registry[type(enrolment)].get_fields(None, enrolment)
+    )
+    assert "SEALED-BYTES" not in shown
+    assert ">QX<" not in shown

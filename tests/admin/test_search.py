@@ -4,6 +4,8 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
+from devices.models import ListedSerial
+from provisioning.models import EntryCount
 from tests.admin import rows
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +81,36 @@ def test_the_history_of_an_enrolment_is_found_by_its_id(admin_client):
 def test_nonsense_finds_nothing_and_breaks_nothing(term, wanted, admin_client):
     for model in BY_SERIAL:
         assert _found(admin_client, model, term) == set()
+
+
+def test_a_listed_serial_number_is_found_by_itself_its_product_and_its_tenant(wanted, admin_client):
+    listed = ListedSerial.objects.get(product=wanted.device.product)
+
+    for term in (listed.serial_number, listed.serial_number.lower(), listed.product.public_id, wanted.tenant.public_id):
+        assert _found(admin_client, "devices.ListedSerial", str(term)) == {listed.pk}
+    assert len(_found(admin_client, "devices.ListedSerial", "lamp")) == 2
+
+
+def test_a_provisioning_token_is_found_by_name_beginning_and_tenant(wanted, admin_client):
+    token = rows.make_provisioning_token(wanted.tenant, wanted.owner, "Hall 7", device_id="gate-17")
+
+    for term in ("hall 7", token.prefix, "gate-1", token.public_id):
+        assert _found(admin_client, "provisioning.ProvisioningToken", str(term)) == {token.pk}
+    assert len(_found(admin_client, "provisioning.ProvisioningToken", str(wanted.tenant.public_id))) == 2
+
+
+def test_operations_are_found_by_their_token_and_by_their_serial_number(wanted, admin_client):
+    operation = rows.make_operation(rows.make_provisioning_token(wanted.tenant, wanted.owner), "OP-5")
+
+    assert _found(admin_client, "provisioning.Enrolment", str(operation.token.public_id)) == {operation.pk}
+    assert _found(admin_client, "provisioning.Enrolment", "op-5") == {operation.pk}
+
+
+def test_entry_counts_are_found_by_whose_they_are(wanted, admin_client):
+    of_user = EntryCount.objects.get(scope="user", source=wanted.owner.pk)
+    of_tenant = EntryCount.objects.get(scope="tenant", source=wanted.tenant.pk)
+
+    assert _found(admin_client, "provisioning.EntryCount", wanted.owner.username) == {of_user.pk}
+    assert _found(admin_client, "provisioning.EntryCount", str(wanted.tenant.public_id)) == {of_tenant.pk}
+    for term in ("nobody", "%", "\\", "x" * 500):
+        assert _found(admin_client, "provisioning.EntryCount", term) == set()

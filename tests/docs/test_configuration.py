@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-_READ = re.compile(r"(?:env|environment|Environment\(\))\.(text|secret|integer|boolean|choice|items)\(\s*\"([A-Z_]+)\"")
+_READ = re.compile(r"(?:env|environment|Environment\(\))\.(text|secret|integer|fraction|boolean|choice|items)\(\s*\"([A-Z_]+)\"")
 
 
 def _variables():
@@ -30,7 +30,7 @@ def test_the_ones_that_may_be_files_are_marked():
 
 def test_every_default_is_the_one_in_the_settings():
     settings = (ROOT / "portal" / "settings.py").read_text(encoding="utf-8")
-    defaults = re.findall(r"env\.integer\(\s*\"([A-Z_]+)\", ([0-9 *]+)", settings)
+    defaults = re.findall(r"env\.integer\(\s*\"([A-Z_]+)\", ([0-9_ *]+)", settings)
     assert defaults
 
     for name, expression in defaults:

@@ -15,6 +15,7 @@ CASES = [
     ("portal.W001", {"HUB_COMPARE_INTERVAL": 3600, "HUB_OFFLINE_AFTER": 5}),
     ("portal.E003", {"ALLOWED_HOSTS": ["*"]}),
     ("portal.E004", {"PROVISIONING_CODE_LIFETIME": 3600, "ENROLMENT_LIFETIME": 3600}),
+    ("portal.E005", {"METRICS_TOKEN": "short"}),
 ]
 
 

@@ -289,3 +289,11 @@ def test_a_poll_costs_a_bounded_number_of_queries(django_assert_max_num_queries)
 
 def test_a_device_id_is_no_serial_number_of_a_device():
     assert post(POLL, {"serialNumber": str(uuid.uuid4())}).status_code == 202
+
+
+def test_one_network_may_make_up_only_so_many_serial_numbers(settings):
+    settings.ENROLMENTS_PER_MINUTE = 3
+    for _ in range(3):
+        assert by_serial(make_statement()).status_code == 202
+    assert_problem(by_serial(make_statement()), 429, "too-many-requests")
+    assert Enrolment.objects.count() == 3
