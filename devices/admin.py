@@ -25,9 +25,11 @@ from devices.models import (
     Device,
     HistoryEntry,
     HubProcess,
+    ListedSerial,
     Membership,
     Product,
     Region,
+    SerialState,
     Session,
     Tenant,
     User,
@@ -44,8 +46,8 @@ admin.site.empty_value_display = "–"
 
 _REVOKED = "revoked by support"
 _REVOCATION = (
-    "The credentials are dead at once, and a connection made with them is closed. The device cannot get new ones: to "
-    "come back it has to be deleted and let in again."
+    "The credentials are dead at once, and a connection made with them is closed. The device cannot get new ones by "
+    "itself: to come back it has to be enabled anew by an administrator of its tenant, or deleted and let in again."
 )
 
 
@@ -89,15 +91,61 @@ class MembershipAdmin(SupportAdmin):
 
 @admin.register(Product)
 class ProductAdmin(SupportAdmin):
-    list_display = ("code", "name", "tenant", "created_at")
+    """Products. Which devices one admits is its tenant's decision, made in the Console: here it is for reading."""
+
+    list_display = ("code", "name", "tenant", "admission", "admits_by_serial_alone", "created_at")
     list_select_related = ("tenant",)
+    list_filter = ("admission", "admits_by_serial_alone")
     raw_id_fields = ("tenant",)
-    fields = ("tenant", "code", "name", "public_id", "created_at")
+    fields = (
+        "tenant",
+        "code",
+        "name",
+        "admission",
+        "admits_by_serial_alone",
+        "activation_window",
+        "public_id",
+        "created_at",
+        "see_also",
+    )
     uuid_search = ("public_id", "tenant__public_id")
     text_search = ("code", "name", "tenant__name")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("public_id", "created_at", "tenant") if obj else ("public_id", "created_at")
+        always = ("admission", "admits_by_serial_alone", "activation_window", "public_id", "created_at", "see_also")
+        return (*always, "tenant") if obj else always
+
+    @admin.display(description="See also")
+    def see_also(self, product: Product) -> SafeString | str:
+        return search_link(ListedSerial, "Listed serial numbers", product.public_id) if product.pk else ""
+
+
+@admin.register(ListedSerial)
+class ListedSerialAdmin(ReadOnlyAdmin):
+    """What tenants announced. Only their own imports and removals change it."""
+
+    list_display = ("serial_number", "product", "tenant", "what_became", "admitted_at", "created_at")
+    list_select_related = ("product__tenant",)
+    fields = ("serial_number", "product", "tenant", "what_became", "admitted_at", "created_at", "see_also")
+    uuid_search = ("product__public_id", "product__tenant__public_id")
+    serial_search = ("serial_key",)
+    text_search = ("product__code", "product__name", "product__tenant__name")
+    search_help_text = "Start of the serial number, id or name of the product or tenant."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ListedSerial]:
+        return super().get_queryset(request).with_state()  # type: ignore[no-any-return, attr-defined]
+
+    @admin.display(description="Tenant")
+    def tenant(self, listed: ListedSerial) -> Tenant:
+        return listed.product.tenant
+
+    @admin.display(description="What became of it")
+    def what_became(self, listed: Any) -> str:
+        return str(SerialState(listed.state).label)
+
+    @admin.display(description="See also")
+    def see_also(self, listed: ListedSerial) -> SafeString:
+        return search_link(Device, "Devices with this serial number", listed.serial_number)
 
 
 @admin.register(User)
@@ -186,12 +234,14 @@ class DeviceAdmin(ServiceRowAdmin):
     fields: ClassVar[tuple[str, ...]] = (
         "public_id",
         "serial_number",
+        "external_id",
         "name",
         "tenant",
         "product",
         "state",
         "presence",
         "attributes_as_json",
+        "credential_lifetime",
         "claimed_by",
         "created_at",
         "activated_at",
@@ -202,8 +252,8 @@ class DeviceAdmin(ServiceRowAdmin):
     )
     uuid_search = ("public_id", "tenant__public_id")
     serial_search = ("serial_key",)
-    text_search = ("name", "claimed_by__username")
-    search_help_text = "Device id, start of the serial number or name, tenant id, or who let it in."
+    text_search = ("name", "external_id", "claimed_by__username")
+    search_help_text = "Device id, start of the serial number, external id or name, tenant id, or who let it in."
     actions: tuple[str, ...] = ("revoke", "end_connection")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
@@ -246,8 +296,8 @@ class DeviceAdmin(ServiceRowAdmin):
             verb=lambda device, actor: _end(device),
             title="End connections",
             consequence=(
-                "The connection is closed with code 4409, on which a device does not come back by itself: somebody has "
-                "to restart it. Its credentials stay valid."
+                "The connection is closed with code 1012, on which a device comes back by itself. Its credentials stay "
+                "valid; to keep it out, revoke them."
             ),
             done="Connection ended",
         )
@@ -261,13 +311,15 @@ class CredentialAdmin(ServiceRowAdmin):
         "device",
         "tenant",
         "issued_at",
+        "replaced_at",
         "expires_at",
         "revoked_at",
         "last_used_at",
         "last_used_network",
+        "clone_suspected_at",
     )
     list_select_related = ("device__tenant",)
-    list_filter = ("kind",)
+    list_filter = ("kind", ("clone_suspected_at", admin.EmptyFieldListFilter))
     fields = (
         "public_id",
         "device",
@@ -275,11 +327,13 @@ class CredentialAdmin(ServiceRowAdmin):
         "prefix",
         "parent",
         "issued_at",
+        "replaced_at",
         "expires_at",
         "revoked_at",
         "revoked_reason",
         "last_used_at",
         "last_used_network",
+        "clone_suspected_at",
     )
     uuid_search = ("public_id", "device__public_id", "device__tenant__public_id")
     serial_search = ("device__serial_key",)
@@ -375,8 +429,8 @@ class SessionAdmin(ServiceRowAdmin):
             verb=lambda session, actor: _end(session.device),
             title="End connections",
             consequence=(
-                "The connection is closed with code 4409, on which a device does not come back by itself: somebody has "
-                "to restart it. Its credentials stay valid."
+                "The connection is closed with code 1012, on which a device comes back by itself. Its credentials stay "
+                "valid; to keep it out, revoke them."
             ),
             done="Connection ended",
         )

@@ -287,7 +287,7 @@ class EntryCountAdmin(ReadOnlyAdmin):
     list_display = ("hour", "scope", "whose", "wrong", "wrong_serials", "right", "hit_chance", "last_entry_at")
     list_filter = ("scope",)
     fields = list_display
-    ordering = ("-hour", "-pk")
+    ordering = ("-hour",)
     search_help_text = "Start of a user name or of a tenant's name, or a tenant's id."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EntryCount]:

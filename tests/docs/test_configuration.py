@@ -5,7 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-_READ = re.compile(r"(?:env|environment|Environment\(\))\.(text|secret|integer|fraction|boolean|choice|items)\(\s*\"([A-Z_]+)\"")
+_READ = re.compile(
+    r"(?:env|environment|Environment\(\))\.(text|secret|integer|fraction|boolean|choice|items)\(\s*\"([A-Z_]+)\""
+)
 
 
 def _variables():
