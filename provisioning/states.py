@@ -31,8 +31,7 @@ ENROLMENT_MOVES: dict[tuple[EnrolmentState, EnrolmentState], str] = {
         "or nobody decided on its operation in time, or the operation's token was revoked"
     ),
     (_S.WAITING, _S.SUPERSEDED): (
-        "another device with the same serial number was let in, "
-        "or a newer attempt of the same device took its place"
+        "another device with the same serial number was let in, or a newer attempt of the same device took its place"
     ),
     (_S.UNLOCKED, _S.DELIVERED): "the device polls and is handed its credentials, once",
     (_S.UNLOCKED, _S.EXPIRED): "the device did not collect its credentials in time, or none came within the window",

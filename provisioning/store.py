@@ -42,24 +42,30 @@ class PollKey:
     network: str | None
 
 
-def find_pending(*, keys: Sequence[PollKey]) -> list[str | None]:
-    """For each poll the id of the enrolment that waits with nothing to tell the device and nothing to change but that
-    it was heard of, or None. One query, whatever their number.
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """An enrolment that waits; `is_due`: that its device still polls has to be noted again."""
 
-    That a device still polls is noted on the way, for all that need it in one statement.
+    id: int
+    public_id: str
+    is_due: bool
+
+
+def find_pending(*, keys: Sequence[PollKey]) -> list[PendingRow | None]:
+    """For each poll the enrolment that waits with nothing to tell the device and nothing to change but that it was
+    heard of, or None. One query, whatever their number.
     """
-    moment = now()
-    answers: list[str | None] = [None] * len(keys)
-    due: set[int] = set()
+    answers: list[PendingRow | None] = [None] * len(keys)
     with connection.cursor() as cursor:
-        cursor.execute(*_statement(keys, moment))
-        for place, pk, public_id, is_due in cursor.fetchall():
-            answers[place - 1] = public_id
-            if is_due:
-                due.add(pk)
-    if due:
-        Enrolment.objects.filter(pk__in=due, state=EnrolmentState.WAITING).update(last_polled_at=moment)
+        cursor.execute(*_statement(keys, now()))
+        for place, *columns in cursor.fetchall():
+            answers[place - 1] = PendingRow(*columns)
     return answers
+
+
+def note_polls(*, ids: Sequence[int]) -> None:
+    """Note that these devices still poll: one statement, whatever their number."""
+    Enrolment.objects.filter(pk__in=set(ids), state=EnrolmentState.WAITING).update(last_polled_at=now())
 
 
 def _statement(keys: Sequence[PollKey], moment: datetime) -> tuple[str, list[Any]]:

@@ -6,33 +6,39 @@ transaction.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects the items of concurrent callers for `flush`, which answers them in their order.
+    """Collects the items of concurrent callers for `flush`, which answers them in their order. So many flushes as there
+    are `flights` may be under way at once: more than one only where their order does not matter.
 
     One that fails for all of them fails each caller with its exception. An element of the answer that is an exception
     fails only the caller it belongs to.
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, limit: int
+        self,
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        limit: int,
+        flights: int = 1,
     ) -> None:
         self._flush = flush
         self._limit = limit
+        self._flights = flights
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._runner: asyncio.Task[None] | None = None
+        self._runners: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
         """The result for one item, once the flush that holds it is done."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._run())
+        if len(self._runners) < self._flights:
+            self._runners.add(asyncio.create_task(self._run()))
         return await future
 
     async def _run(self) -> None:
@@ -41,7 +47,8 @@ class Batcher(Generic[Item, Result]):
                 batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 await self._settle(batch)
         finally:
-            self._runner = None
+            # At once: an item that comes before the task counts as done must find that nobody runs.
+            self._runners.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _settle(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -99,8 +99,8 @@ class Answer:
 def _wait_of(scope: Scope) -> int:
     if not is_poll(scope):
         return 0
-    prefer = b", ".join(value for name, value in scope["headers"] if name == b"prefer")
-    return wait_preference(prefer.decode("latin-1"))
+    prefer = [value for name, value in scope["headers"] if name == b"prefer"]
+    return wait_preference(b", ".join(prefer).decode("latin-1")) if prefer else 0
 
 
 async def _wait_for(watch: Watch, receive: Receive, seconds: float) -> bool:

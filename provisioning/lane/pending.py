@@ -1,6 +1,7 @@
 """The answer "still pending", from look-ups that all polls waiting in this process share."""
 
 import asyncio
+import logging
 import re
 import uuid
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ from portal.lib.strict_json import StrictJsonError, parse
 from provisioning.lane import pace
 from provisioning.lane.requests import BODY_LIMIT, SCOPE_KEY, PollContext, is_poll, read_body, replay_body
 from provisioning.pollers import Poller
-from provisioning.store import PollKey, find_pending
+from provisioning.store import PendingRow, PollKey, find_pending, note_polls
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 512
 _TEXT = re.compile(r"[A-Za-z0-9_-]{0,128}")
@@ -58,29 +61,56 @@ class PendingLane:
                 return None
             context.is_paced = True
         try:
-            found = await _look_ups().submit(key)
-            return uuid.UUID(found) if found is not None else None
+            row = await _loop_work().find(key)
         except DatabaseError:
             # The view says what there is to say.
             return None
+        return uuid.UUID(row.public_id) if row is not None else None
 
 
-async def _flush(keys: Sequence[PollKey]) -> Sequence[str | None]:
+class _LoopWork:
+    """What all polls of an event loop share: the look-ups, and the notes that devices still poll."""
+
+    def __init__(self) -> None:
+        self._look_ups: Batcher[PollKey, PendingRow | None] = Batcher(_find_all, limit=_BATCH, flights=2)
+        self._due: set[int] = set()
+        self._noting: asyncio.Task[None] | None = None
+
+    async def find(self, key: PollKey) -> PendingRow | None:
+        row = await self._look_ups.submit(key)
+        if row is not None and row.is_due:
+            self._due.add(row.id)
+            if self._noting is None or self._noting.done():
+                self._noting = asyncio.create_task(self._note())
+        return row
+
+    async def _note(self) -> None:
+        """After the answers: nobody waits for it, and a note that is lost is made by the next poll."""
+        while self._due:
+            due, self._due = self._due, set()
+            try:
+                await run_db(note_polls, ids=list(due))
+            except DatabaseError:
+                logger.warning("polls-not-noted", exc_info=True)
+                return
+
+
+async def _find_all(keys: Sequence[PollKey]) -> Sequence[PendingRow | None]:
     return await run_db(find_pending, keys=keys)
 
 
-_batchers: dict[asyncio.AbstractEventLoop, Batcher[PollKey, str | None]] = {}
+_work: dict[asyncio.AbstractEventLoop, _LoopWork] = {}
 
 
-def _look_ups() -> Batcher[PollKey, str | None]:
-    """The batcher of the running event loop."""
+def _loop_work() -> _LoopWork:
+    """The work of the running event loop."""
     loop = asyncio.get_running_loop()
-    batcher = _batchers.get(loop)
-    if batcher is None:
-        for closed in [known for known in _batchers if known.is_closed()]:
-            del _batchers[closed]
-        batcher = _batchers[loop] = Batcher(_flush, limit=_BATCH)
-    return batcher
+    work = _work.get(loop)
+    if work is None:
+        for closed in [known for known in _work if known.is_closed()]:
+            del _work[closed]
+        work = _work[loop] = _LoopWork()
+    return work
 
 
 def _read_key(scope: Scope, headers: dict[bytes, bytes], messages: list[Message]) -> PollKey | None:

@@ -74,3 +74,28 @@ async def test_a_caller_that_gave_up_harms_nobody():
     assert [await tasks[0], await tasks[2]] == [0, 4]
     with pytest.raises(asyncio.CancelledError):
         await tasks[1]
+
+
+async def test_so_many_flushes_as_there_are_flights_are_under_way_at_once():
+    flush = Flush()
+    batcher = Batcher(flush, limit=1, flights=2)
+    tasks = [asyncio.create_task(batcher.submit(number)) for number in range(5)]
+    await asyncio.sleep(0.01)
+    assert flush.batches == [[0], [1]]
+    flush.allowed.set()
+    assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8]
+
+
+async def test_nobody_is_forgotten_whenever_they_come():
+    async def flush(items):
+        await asyncio.sleep(0)
+        return items
+
+    batcher = Batcher(flush, limit=3, flights=2)
+
+    async def one(number):
+        for _ in range(number % 7):
+            await asyncio.sleep(0)
+        return await batcher.submit(number)
+
+    assert await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(500))), 10) == list(range(500))
