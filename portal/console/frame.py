@@ -1,16 +1,19 @@
 """What stands around every page: the user's tenants, and the one they work in at the moment."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.http import HttpRequest
 
 from devices.access import memberships_of
 from devices.models import Membership, Role, Tenant
+from portal.lib.clock import now
+from provisioning.models import Enrolment
 
 _SESSION_KEY = "console-tenant"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """`tenant` is the one chosen, or the only one; None stands for all of several."""
 
@@ -25,6 +28,12 @@ class Frame:
     def tenants(self) -> list[Tenant]:
         """Those whose rows are listed now."""
         return [self.tenant] if self.tenant else [membership.tenant for membership in self.memberships]
+
+    @cached_property
+    def waiting(self) -> int:
+        """How many devices need the user's decision: operations of the tenants in which they may decide."""
+        tenants = [tenant.pk for tenant in self.tenants if self.allows(Role.TECHNICIAN, tenant)]
+        return Enrolment.objects.undecided(now()).filter(tenant__in=tenants).count() if tenants else 0
 
     def allows(self, role: Role, tenant: Tenant | None = None) -> bool:
         """Whether the user has the role in the tenant, or in any."""

@@ -34,9 +34,11 @@ def compared(twin: Twin) -> list[LeafView]:
     return [_view(leaf, twin) for leaf in sorted(leaves, key=lambda leaf: (leaf.desired is ABSENT, leaf.pointer))]
 
 
-def newest_changes(twin: Twin) -> list[TwinChange]:
-    """The last changes of the desired section, newest first."""
+def newest_changes(twin: Twin, since: datetime | None = None) -> list[TwinChange]:
+    """The last changes of the desired section, newest first; those of another tenant, before `since`, are not told."""
     changes = TwinChange.objects.filter(twin=twin, section=Section.DESIRED).select_related("user")
+    if since is not None:
+        changes = changes.filter(at__gte=since)
     return list(changes.order_by("-version")[:_CHANGES])
 
 

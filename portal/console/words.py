@@ -18,10 +18,14 @@ _TEXTS: dict[tuple[str, str], str] = {
     (Subject.CODE, CodeState.REDEEMED): "Provisioning code used",
     (Subject.CODE, CodeState.EXPIRED): "Provisioning code expired",
     (Subject.CODE, CodeState.REVOKED): "Provisioning code revoked",
+    (Subject.TOKEN, "usable"): "Provisioning token created",
+    (Subject.TOKEN, "expired"): "Provisioning token expired",
+    (Subject.TOKEN, "revoked"): "Provisioning token revoked",
     (Subject.DEVICE, DeviceState.ACTIVE): "Added to the tenant",
     (Subject.DEVICE, DeviceState.SUSPENDED): "Suspended",
     (Subject.DEVICE, DeviceState.RETIRED): "Deleted",
     (Subject.CREDENTIAL, "issued"): "Credential issued",
+    (Subject.CREDENTIAL, "replaced"): "Credential replaced by a newer one",
     (Subject.CREDENTIAL, "revoked"): "Credential revoked",
 }
 _GOOD = {EnrolmentState.UNLOCKED, EnrolmentState.CONFIRMED}
@@ -48,23 +52,34 @@ class Event:
     tone: str = "plain"
     request_id: str = ""
     device: Device | None = None
+    # Of a device that is another tenant's by now: what may be said of it.
+    thing: str = ""
     subject: str = ""
 
 
 def event_of(entry: HistoryEntry) -> Event:
     """A history row, fetched with user and device."""
     tone = "good" if entry.to_state in _GOOD else "end" if entry.to_state in _ENDS else "plain"
+    device = entry.device
+    is_elsewhere = device is not None and device.tenant_id != entry.tenant_id
     return Event(
         at=entry.at,
-        text=_TEXTS.get((entry.subject, entry.to_state), f"{entry.get_subject_display()}: {entry.to_state}"),
+        text=_text(entry),
         by=entry.user.get_username() if entry.user else _ACTORS.get(entry.actor, "a person"),
         detail=entry.reason,
         network=entry.network or "",
         tone=tone,
         request_id=entry.request_id,
-        device=entry.device,
+        device=None if is_elsewhere else device,
+        thing=device.serial_number if device and is_elsewhere else "",
         subject=entry.get_subject_display(),
     )
+
+
+def _text(entry: HistoryEntry) -> str:
+    if entry.subject == Subject.DEVICE and entry.from_state == entry.to_state:
+        return "Moved between tenants"
+    return _TEXTS.get((entry.subject, entry.to_state), f"{entry.get_subject_display()}: {entry.to_state}")
 
 
 def events_of_session(session: Session) -> list[Event]:

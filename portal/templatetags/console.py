@@ -36,6 +36,22 @@ def remaining(moment: datetime) -> SafeString:
 
 
 @register.filter
+def moment(when: datetime) -> SafeString:
+    """A moment to come, as date and time; static/js/time.js puts it into the viewer's zone."""
+    text = when.astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
+    return format_html('<time datetime="{}" data-time="moment">{}</time>', rfc3339(when), text)
+
+
+@register.filter
+def span(seconds: int) -> str:
+    """A length of time in the largest unit that divides it: `24 h`, `7 d`, `90 s`."""
+    if seconds == _UNITS[0][0]:
+        return "24 h"
+    length, unit = next(((length, unit) for length, unit in _UNITS if seconds % length == 0), (1, "s"))
+    return f"{seconds // length} {unit}"
+
+
+@register.filter
 def as_json(value: Any) -> str:
     """JSON on one line."""
     return json.dumps(value, ensure_ascii=False)

@@ -4,7 +4,8 @@
 //   device-changed, device-changed-<id>   a device of the user's tenants
 //   enrolment-changed                     the enrolment that the page follows ([data-follow])
 //   live-resumed                          the socket was away: anything may have changed
-//   live-tick                             now and then
+//   live-tick                             now and then; often on pages with [data-brisk], which nothing tells of changes
+//   waiting-changed                       the person decided on something that waits
 
 const GATHER = 250;
 const TICK = 20_000;
@@ -65,12 +66,13 @@ function open() {
 
 function tick() {
   announce("live-tick");
-  setTimeout(tick, socket?.readyState === WebSocket.OPEN ? TICK : TICK_ALONE);
+  const isBrisk = document.querySelector("[data-brisk]") !== null;
+  setTimeout(tick, socket?.readyState === WebSocket.OPEN && !isBrisk ? TICK : TICK_ALONE);
 }
 
 // --- What is swapped, and what is left alone --------------------------------------------------------------------------
 
-const BACKGROUND = /^(device-changed|enrolment-changed|twin-changed|live-)/;
+const BACKGROUND = /^(device-changed|enrolment-changed|twin-changed|waiting-changed|live-)/;
 const shown = new WeakMap();
 
 function isBackground(detail) {
@@ -79,6 +81,7 @@ function isBackground(detail) {
 
 function isDirty(field) {
   if (field.type === "hidden") return false;
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
   if (field instanceof HTMLSelectElement) return ![...field.options].every((o) => o.selected === o.defaultSelected);
   return field.value !== field.defaultValue;
 }

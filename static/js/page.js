@@ -45,7 +45,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // What the server says after a change that htmx asked for.
-document.body.addEventListener("said", (event) => say(event.detail.text));
+document.body.addEventListener("said", (event) => say(event.detail.text, { isProblem: event.detail.isProblem }));
 
 // Background refreshes try again by themselves; what a person did needs a word.
 for (const name of ["htmx:responseError", "htmx:sendError"]) {

@@ -18,6 +18,7 @@ class RunningDevice:
         self._store = Store(state_file)
         self._connects = connects
         self._codes = queue.Queue()
+        self._numbers = queue.Queue()
         self._applied = queue.Queue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name=serial_number, daemon=True)
@@ -33,6 +34,10 @@ class RunningDevice:
     def shown_code(self):
         return self._codes.get(timeout=PATIENCE)
 
+    def shown_number(self):
+        """The two digits it shows once its code was entered, where they are needed."""
+        return self._numbers.get(timeout=PATIENCE)
+
     def applied(self):
         """The next document it applied, with its version."""
         return self._applied.get(timeout=PATIENCE)
@@ -45,6 +50,7 @@ class RunningDevice:
             product="TH-200",
             attributes={"firmware": "1.4.2", "hardware": "rev C"},
             on_code=lambda code: self._codes.put(code.code),
+            on_match_number=self._numbers.put,
             timeout=PATIENCE,
         )
         if not self._connects:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from devices.models import Device, Membership, Role
+from devices.models import Device, Membership, Product, Role
+from provisioning.budget import FREE_WRONG
 from provisioning.models import Enrolment
 from provisioning.states import EnrolmentState
 from tests.base import (
@@ -115,9 +116,8 @@ def test_what_can_be_neither_is_said_kindly(bob, entry):
     assert b'role="alert"' in answer.content
 
 
-def test_too_many_wrong_entries_have_to_wait(cast, bob, settings):
-    settings.CODE_ENTRIES_PER_MINUTE = 3
-    for _ in range(3):
+def test_too_many_wrong_entries_have_to_wait(cast, bob):
+    for _ in range(FREE_WRONG):
         look_up(bob, "222222")
     code = make_code().code
     assert "Too many wrong entries" in text_of(look_up(bob, code))
@@ -125,11 +125,99 @@ def test_too_many_wrong_entries_have_to_wait(cast, bob, settings):
     assert "Let it in" in text_of(look_up(logged_in(cast.alice), code))
 
 
-def test_right_entries_are_not_counted(bob, settings):
-    settings.CODE_ENTRIES_PER_MINUTE = 2
+def test_right_entries_are_not_counted(bob):
     code = make_code().code
-    for _ in range(5):
+    for _ in range(FREE_WRONG + 2):
         assert "Let it in" in text_of(look_up(bob, code))
+
+
+def test_where_a_code_is_not_enough_its_serial_number_is_asked_for_and_kept(bob, guessed):
+    statement = make_statement(poll_token=make_poll_token())
+    code = make_code(statement).code
+    serial = statement.serial_number
+    asked = look_up(bob, code, headers=part_of("answer"))
+    assert "Serial number of the device" in text_of(asked) and "Let it in" not in text_of(asked)
+    assert f'name="entry" value="{code}"' in asked.content.decode()
+
+    shown = bob.post(url("claim"), {"entry": code, "serial": serial, "find": "1"}, headers=part_of("answer"))
+    assert f'type="hidden" name="serial" value="{serial}"' in shown.content.decode()
+    digits = let_in(bob, statement, code, serial=serial, name="Lobby")
+    assert "Two digits the device shows now" in text_of(digits)
+    assert f'name="serial" value="{serial}"' in digits.content.decode()
+    let_in(bob, statement, code, serial=serial, match_number=poll(statement).match_number)
+    assert enrolment_of(statement).state == EnrolmentState.UNLOCKED
+
+
+def test_letting_in_or_declining_by_a_code_alone_asks_for_the_serial_number_too(bob, guessed):
+    statement = make_statement()
+    code = make_code(statement).code
+    for verb in ("claim", "decline"):
+        answer = bob.post(url("claim"), form_of(statement, code, **{verb: "1"}))
+        assert "Serial number of the device" in text_of(answer)
+    assert enrolment_of(statement).state == EnrolmentState.WAITING
+
+
+def test_the_code_of_another_serial_number_is_wrong_and_says_no_more(bob):
+    code = make_code().code
+    answer = bob.post(url("claim"), {"entry": code, "serial": "SN-OTHER", "find": "1"}, headers=part_of("answer"))
+    assert "This code cannot be used" in text_of(answer)
+    assert 'value="SN-OTHER"' in answer.content.decode()
+
+
+def open_window(client, serial, **kw):
+    return client.post(url("claim"), {"entry": serial, "open-window": "1", **kw})
+
+
+def test_a_serial_number_nobody_polls_with_may_be_let_in_before_it_comes(cast, bob):
+    answer = look_up(bob, "SN-unseen-1", headers=part_of("answer"))
+    assert "Let it in when it first comes" in text_of(answer)
+    assert "first device that polls with this serial number" in text_of(answer)
+    # The first button of the form is what Enter presses.
+    assert answer.content.index(b"disabled hidden") < answer.content.index(b'name="open-window"')
+    assert not Device.objects.exists()
+
+    answer = open_window(bob, "SN-unseen-1", name="Roof")
+    device = Device.objects.get()
+    assert answer["Location"] == url("claimed", device.public_id)
+    assert (device.name, device.tenant, device.claimed_by) == ("Roof", cast.tenant_a, cast.bob)
+    assert "Waiting for its first poll until" in text_of(bob.get(answer["Location"]))
+    collect(make_statement("SN-unseen-1"))
+    shown = text_of(bob.get(answer["Location"]))
+    assert "Waiting for its first poll" not in shown and "Credentials collected" in shown
+
+
+def test_the_window_is_as_long_as_the_product_says(cast, bob):
+    lamp = make_product(cast.tenant_a, "lamp")
+    Product.objects.filter(pk=lamp.pk).update(activation_window=3600)
+    shown = text_of(look_up(bob, "SN-unseen-2"))
+    assert "Lamp · may come for 1 h" in shown and "No product · may come for 24 h" in shown
+    open_window(bob, "SN-unseen-2", product=str(lamp.public_id))
+    window = Enrolment.objects.get()
+    assert (window.window_until - window.created_at).total_seconds() == 3600
+
+
+def test_a_device_that_began_to_wait_meanwhile_is_compared_first(bob):
+    statement = make_statement()
+    poll(statement)
+    answer = open_window(bob, statement.serial_number)
+    assert "waits by now" in text_of(answer) and "Not mine" in text_of(answer)
+    assert not Device.objects.exists()
+
+
+def test_a_serial_number_let_in_elsewhere_is_not_told_from_others(cast, bob):
+    statement = make_statement()
+    poll(statement)
+    unlock(statement, cast.tenant_b)
+    answer = open_window(bob, statement.serial_number)
+    assert "cannot be let in before its device comes" in text_of(answer)
+    assert cast.tenant_b.name not in text_of(answer)
+
+
+@pytest.mark.parametrize("entry", ["", "222222", "x" * 65, "a\x00b", "Ω"])
+def test_no_window_is_opened_for_what_is_no_serial_number(bob, entry):
+    answer = open_window(bob, entry)
+    assert answer.status_code == 200 and b'role="alert"' in answer.content
+    assert not Device.objects.exists()
 
 
 def test_a_contested_serial_number_asks_for_the_code(bob):

@@ -81,7 +81,7 @@ def test_access_lists_credentials_by_prefix_and_connections(cast, bob):
     credential = Credential.objects.get(device=device)
     assert f"{credential.prefix}…" in text_of(answer)
     assert credential.digest not in answer.content.decode()
-    assert "192.0.2.9" in text_of(answer) and "live" in text_of(answer)
+    assert "192.0.2.9" in text_of(answer) and "current" in text_of(answer)
 
 
 def test_deleting_needs_the_name_and_the_role(cast, bob):

@@ -9,7 +9,7 @@ from tests.console.pages import HTMX, device_urls, log_in_by_form, logged_in, pa
 
 pytestmark = pytest.mark.django_db
 
-PLACES = ["home", "claim", "devices", "activity", "settings"]
+PLACES = ["home", "claim", "waiting", "devices", "products", "activity", "settings", "provisioning-tokens"]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -75,7 +75,7 @@ def test_a_viewer_is_told_that_they_cannot_claim(cast):
     assert "Your role allows you to look, not to let devices in" in text_of(page)
     assert b'id="entry"' not in page.content
     issued = make_code()
-    for verb in ("find", "claim", "decline"):
+    for verb in ("find", "claim", "open-window", "decline"):
         answer = viewer.post(url("claim"), {"entry": issued.code, verb: "1"})
         assert answer.status_code == 403
     assert not Device.objects.exists()
@@ -90,7 +90,9 @@ def test_a_refusal_comes_to_htmx_as_a_message_above_what_is_there(cast):
     assert b'role="alert"' in answer.content
 
 
-@pytest.mark.parametrize("name", ["claim", "settings", "logout", "switch-tenant", "login"])
+@pytest.mark.parametrize(
+    "name", ["claim", "waiting", "products", "settings", "provisioning-tokens", "logout", "switch-tenant", "login"]
+)
 def test_a_post_without_csrf_token_is_refused(cast, name):
     client = logged_in(cast.alice, enforce_csrf_checks=True)
     assert client.post(url(name), {"entry": "K7M2QX"}).status_code == 403

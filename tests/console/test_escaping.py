@@ -4,6 +4,9 @@ import pytest
 
 from devices.actors import Actor
 from devices.models import Session
+from devices.services.serial_lists import import_serials
+from provisioning.services.operations import begin_operation
+from provisioning.services.tokens import create_provisioning_token
 from tests.base import aboard, collect, make_code, make_product, make_statement, poll, unlock
 from tests.console.pages import logged_in, url
 from tests.console.test_device import connected
@@ -55,6 +58,22 @@ def test_what_a_device_and_its_people_said_over_time(cast, alice):
     assert_harmless(alice.get(url("activity")))
     assert_harmless(alice.post(url("device-access", device.public_id), {"name": "x"}))
     assert_harmless(alice.post(url("settings"), {"create-token": "1", "name": HOSTILE}))
+
+
+def test_what_an_operation_its_token_and_its_product_say(cast, alice):
+    product = make_product(cast.tenant_a, HOSTILE)
+    token = create_provisioning_token(tenant=cast.tenant_a, name=HOSTILE, product=product, actor=Actor.system())[0]
+    statement = make_statement(f"S {HOSTILE}", product=HOSTILE, attributes={HOSTILE: HOSTILE})
+    begin_operation(token=token, statement=statement, actor=Actor.device())
+    import_serials(product=product, lines=[f"{HOSTILE}\n"], actor=Actor.system())
+    unlock(make_statement(f"W {HOSTILE}"), cast.tenant_a, name=HOSTILE)
+    for address in (url("waiting"), url("provisioning-tokens"), url("products"), url("product", product.public_id)):
+        assert_harmless(alice.get(address))
+    assert_harmless(alice.post(url("products"), {"code": HOSTILE, "name": HOSTILE}))
+    assert_harmless(alice.post(url("provisioning-tokens"), {"create": "1", "name": HOSTILE, "device_id": HOSTILE}))
+    assert_harmless(alice.get(url("product", product.public_id), {"serial": HOSTILE}))
+    assert_harmless(alice.post(url("product", product.public_id), {"preview": "1", "serials": HOSTILE * 9}))
+    assert_harmless(alice.post(url("claim"), {"entry": HOSTILE, "serial": HOSTILE}))
 
 
 def test_what_a_device_says_of_its_software(cast, alice):

@@ -11,18 +11,23 @@ from django_htmx.http import replace_url
 
 from devices.access import choose_tenant, get_device, memberships_of
 from devices.errors import DomainError, Forbidden, InvalidRequest, InvalidTransition, NotFound
-from devices.models import Device, Product, Role, Tenant
+from devices.models import ACTIVATION_WINDOW, Device, Product, Role, Tenant
 from devices.serials import MAXIMUM_LENGTH
 from portal.console.frame import frame_of
 from portal.console.page import ConsoleRequest, acting, console_page, plain, render_page, wants_part
 from portal.console.story import story_of
 from portal.entries import counted_entry
 from provisioning.codes import LENGTH, group_code, normalise_code
-from provisioning.errors import MatchNumberNeeded, MatchNumberWrong, SerialNumberNeeded
+from provisioning.errors import MatchNumberNeeded, MatchNumberWrong, SerialNotWaiting, SerialNumberNeeded
 from provisioning.services.claims import Waiting, claim_by_code, claim_by_serial, decline_waiting, find_waiting
 from twins.services.twins import get_twin
 
 _PAGE = "console/claim.html"
+_NAME_IT = (
+    "Many codes are being guessed at the moment, so a code alone opens nothing. "
+    "Enter the serial number of the device along with it."
+)
+_TAKEN = "This serial number cannot be let in before its device comes. Switch the device on and use its code."
 
 
 @console_page
@@ -35,6 +40,8 @@ def claim(request: ConsoleRequest) -> HttpResponse:
         return render_page(request, _PAGE, {"may_claim": False})
     if request.method == "POST" and "claim" in request.POST:
         return _let_in(request)
+    if request.method == "POST" and "open-window" in request.POST:
+        return _let_in_unseen(request)
     if request.method == "POST" and "decline" in request.POST:
         return _decline(request)
     entry = plain(request, "entry") or plain(request, "code")
@@ -57,13 +64,14 @@ def claimed(request: ConsoleRequest, device_id: uuid.UUID) -> HttpResponse:
 def _look_up(request: ConsoleRequest, entry: str) -> HttpResponse:
     try:
         return _answer(request, _card(request, _find(request, entry)))
+    except SerialNotWaiting as error:
+        return _answer(request, {**_offer(request), "entry": entry, "problem": _sentence(error)})
     except DomainError as error:
-        needs_serial = isinstance(error, SerialNumberNeeded)
-        return _answer(request, {"entry": entry, "needs_serial": needs_serial, "problem": _sentence(error)})
+        return _answer(request, _refusal(request, error))
 
 
 def _let_in(request: ConsoleRequest) -> HttpResponse:
-    typed = {name: plain(request, name) for name in ("name", "tenant", "product")}
+    typed = _typed(request)
     waiting: Waiting | None = None
     try:
         waiting = _find_same(request)
@@ -72,10 +80,41 @@ def _let_in(request: ConsoleRequest) -> HttpResponse:
         device = _claim(request, waiting, tenant, product)
     except DomainError as error:
         card = _card(request, waiting) if waiting and not isinstance(error, MatchNumberWrong) else {}
-        card = {"entry": plain(request, "entry"), **card, "typed": typed}
+        card = {**card, "typed": typed}
         if isinstance(error, MatchNumberNeeded):
             return _answer(request, {**card, "needs_match": True})
-        return _answer(request, {**card, "problem": _sentence(error)})
+        return _answer(request, {**card, **_refusal(request, error)})
+    return _tell(request, device)
+
+
+def _let_in_unseen(request: ConsoleRequest) -> HttpResponse:
+    """Let in a device that nobody has heard of yet, if that is still so: what waits is compared first."""
+    entry, typed = plain(request, "entry"), _typed(request)
+    try:
+        tenant = choose_tenant(user_id=request.user.pk, tenant_id=typed["tenant"] or None, role=Role.TECHNICIAN)
+        product = _product(tenant, typed["product"])
+        with counted_entry(user_id=request.user.pk, tenant_id=tenant.pk, entry=entry, is_serial=True):
+            waiting = _waiting_with(entry)
+            if waiting is not None:
+                problem = "A device with this serial number waits by now. Compare, then let it in."
+                return _answer(request, {**_card(request, waiting), "typed": typed, "problem": problem})
+            device = claim_by_serial(
+                serial_number=entry, tenant=tenant, name=typed["name"], product=product, actor=acting(request)
+            )
+    except DomainError as error:
+        problem = _TAKEN if isinstance(error, SerialNotWaiting) else _sentence(error)
+        return _answer(request, {**_offer(request), "entry": entry, "typed": typed, "problem": problem})
+    return _tell(request, device)
+
+
+def _waiting_with(entry: str) -> Waiting | None:
+    try:
+        return find_waiting(entry=entry)
+    except SerialNotWaiting:
+        return None
+
+
+def _tell(request: ConsoleRequest, device: Device) -> HttpResponse:
     where = reverse("console:claimed", args=[device.public_id])
     if not wants_part(request):
         return redirect(where)
@@ -114,7 +153,7 @@ def _decline(request: ConsoleRequest) -> HttpResponse:
         waiting = _find_same(request)
         decline_waiting(waiting=waiting, actor=acting(request))
     except DomainError as error:
-        return _answer(request, {"entry": plain(request, "entry"), "problem": _sentence(error)})
+        return _answer(request, _refusal(request, error))
     return _answer(request, {"declined": waiting.enrolment.serial_number})
 
 
@@ -147,19 +186,27 @@ def _product(tenant: Tenant, public_id: str) -> Product | None:
     return product
 
 
-def _card(request: ConsoleRequest, waiting: Waiting) -> dict[str, Any]:
+def _typed(request: ConsoleRequest) -> dict[str, str]:
+    return {name: plain(request, name) for name in ("name", "tenant", "product")}
+
+
+def _refusal(request: ConsoleRequest, error: DomainError) -> dict[str, Any]:
+    """What was entered, what is wrong with it, and whether the serial number is asked for along with the code."""
+    entry = plain(request, "entry") or plain(request, "code")
+    needs_serial = isinstance(error, SerialNumberNeeded)
+    problem = _NAME_IT if needs_serial else _sentence(error)
+    # What was named once is asked for again: the next entry needs it too.
+    serial = plain(request, "serial")
+    return {"entry": entry, "serial": serial, "needs_serial": needs_serial or bool(serial), "problem": problem}
+
+
+def _choices(request: ConsoleRequest, stated: str) -> dict[str, Any]:
+    """What a person chooses for a device: its tenant, its product, its name."""
     tenants = [member.tenant for member in memberships_of(user_id=request.user.pk, role=Role.TECHNICIAN)]
     chosen = frame_of(request).tenant
     products = Product.objects.filter(tenant__in=tenants).select_related("tenant").order_by("tenant__name", "code")
-    stated = waiting.enrolment.stated_product
     suggested = next((one for one in products if one.code == stated and chosen and one.tenant_id == chosen.pk), None)
-    entry = plain(request, "entry") or plain(request, "code")
     return {
-        "entry": entry,
-        "waiting": waiting,
-        # A reload in the middle of the story asks for the digits again.
-        "needs_match": bool(waiting.code and waiting.enrolment.match_number),
-        "shown_code": group_code(normalise_code(entry) or "") if waiting.code else "",
         "tenants": tenants,
         "products": products,
         "typed": {
@@ -167,6 +214,24 @@ def _card(request: ConsoleRequest, waiting: Waiting) -> dict[str, Any]:
             "tenant": str(chosen.public_id) if chosen else "",
             "product": str(suggested.public_id) if suggested else "",
         },
+    }
+
+
+def _offer(request: ConsoleRequest) -> dict[str, Any]:
+    """To let the device in before it comes."""
+    return {**_choices(request, ""), "offers_window": True, "window": ACTIVATION_WINDOW}
+
+
+def _card(request: ConsoleRequest, waiting: Waiting) -> dict[str, Any]:
+    entry = plain(request, "entry") or plain(request, "code")
+    return {
+        **_choices(request, waiting.enrolment.stated_product),
+        "entry": entry,
+        "serial": plain(request, "serial"),
+        "waiting": waiting,
+        # A reload in the middle of the story asks for the digits again.
+        "needs_match": bool(waiting.code and waiting.enrolment.match_number),
+        "shown_code": group_code(normalise_code(entry) or "") if waiting.code else "",
     }
 
 

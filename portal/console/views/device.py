@@ -4,23 +4,21 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from devices.access import get_device
 from devices.errors import DomainError
-from devices.models import Device, HistoryEntry, Role, Subject
+from devices.models import Credential, Device, Role
 from devices.presence import presence_of
 from devices.services.inventory import rename_device
-from devices.services.sessions import newest_sessions
 from portal.console.frame import frame_of
 from portal.console.page import ConsoleRequest, console_page, render_page, wants_part
+from portal.console.past import entries_of, sessions_of
 from portal.console.story import came_aboard
 from portal.console.words import timeline
 from portal.lib.clock import now
-from provisioning.models import Enrolment, ProvisioningCode
 
 _LINES = 60
 
@@ -58,6 +56,9 @@ def render_device(
         "device": found,
         "presence": presence_of(found, now()),
         "session": found.open_session,
+        "is_clone_suspected": Credential.objects.usable(now())
+        .filter(device=found, clone_suspected_at__isnull=False)
+        .exists(),
         "may_change": frame_of(request).allows(Role.TECHNICIAN, found.tenant),
         "may_delete": frame_of(request).allows(Role.ADMIN, found.tenant),
     }
@@ -69,14 +70,5 @@ def _overview(found: Device) -> dict[str, Any]:
     return {
         "enrolment": enrolments[0] if enrolments else None,
         "story": came_aboard(found, enrolments[0] if enrolments else None),
-        "events": timeline(_entries(found, enrolments), newest_sessions(device=found))[:_LINES],
+        "events": timeline(entries_of(found, enrolments, limit=_LINES), sessions_of(found))[:_LINES],
     }
-
-
-def _entries(found: Device, enrolments: list[Enrolment]) -> list[HistoryEntry]:
-    """Rows of the device, and those of its enrolments from before there was one."""
-    codes = ProvisioningCode.objects.filter(enrolment__in=enrolments)
-    earlier = Q(subject=Subject.ENROLMENT, subject_id__in=[enrolment.public_id for enrolment in enrolments])
-    earlier |= Q(subject=Subject.CODE, subject_id__in=list(codes.values_list("public_id", flat=True)))
-    entries = HistoryEntry.objects.filter(Q(device=found) | earlier).select_related("user")
-    return list(entries.order_by("-pk")[:_LINES])

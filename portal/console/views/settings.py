@@ -12,10 +12,19 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from devices.errors import DomainError, NotFound
-from devices.models import ApiToken, Membership
+from devices.models import ApiToken, Membership, Role
 from devices.services.api_tokens import create_api_token, revoke_api_token
 from portal.console.frame import frame_of
 from portal.console.page import ConsoleRequest, console_page, plain, render_page
+from provisioning.budget import Stage
+from provisioning.services.guesses import BudgetStatus, guess_budget_status
+
+_STAGES = {
+    Stage.OPEN: "A code is enough to let a device in.",
+    Stage.STEP_UP: "Codes need the two digits that the device shows along with them.",
+    Stage.SLOW: "Who entered no right code lately has to name the serial number along with a code.",
+    Stage.PAUSED: "A code alone opens nothing: everybody has to name the serial number along with it.",
+}
 
 
 @console_page
@@ -63,11 +72,27 @@ def _revoke_token(request: ConsoleRequest) -> HttpResponse:
 
 
 def _render(request: ConsoleRequest, context: dict[str, Any]) -> HttpResponse:
-    tenants = frame_of(request).tenants
+    frame = frame_of(request)
+    tenants, is_admin = frame.tenants, frame.allows(Role.ADMIN)
     members = Membership.objects.filter(tenant__in=tenants).select_related("user", "tenant__region")
     shared = {
         "password_form": PasswordChangeForm(request.user),
+        "is_admin": is_admin,
+        "gauge": _gauge(guess_budget_status(worst=0)) if is_admin else None,
         "tokens": ApiToken.objects.filter(user=request.user, revoked_at=None).order_by("-pk"),
         "members": members.order_by("tenant__name", "tenant_id", "user__username"),
     }
     return render_page(request, "console/settings.html", {**shared, **context})
+
+
+def _gauge(status: BudgetStatus) -> dict[str, Any]:
+    """Of the whole portal, and of nobody in it: guesses are counted across tenants."""
+    return {
+        "status": status,
+        "says": _STAGES[status.stage],
+        "is_open": status.stage == Stage.OPEN,
+        # As one in so many: of a chance as small as this, digits behind the point say nothing to anybody.
+        "one_in": round(1 / status.hit_chance) if status.hit_chance else None,
+        "wished_one_in": round(1 / status.wished),
+        "percent": min(100, round(100 * status.hit_chance / status.wished)),
+    }

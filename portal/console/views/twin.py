@@ -14,6 +14,7 @@ from devices.access import get_device
 from devices.errors import DomainError, InvalidRequest, PreconditionFailed
 from devices.models import Device, Role
 from portal.console.page import ConsoleRequest, acting, console_page, wants_part
+from portal.console.past import moved_at
 from portal.console.twin_edit import KINDS, document_patch, kind_of, leaf_patch, read_value, undoing_patch, written
 from portal.console.twin_view import compared, newest_changes
 from portal.console.views.device import render_device
@@ -129,7 +130,7 @@ def _render(request: ConsoleRequest, found: Device, form: dict[str, Any]) -> Htt
     context = {
         "twin": present,
         "leaves": compared(present),
-        "changes": newest_changes(present),
+        "changes": newest_changes(present, moved_at(found)),
         "kinds": KINDS,
         "form": form,
     }
