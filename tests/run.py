@@ -36,10 +36,10 @@ def main() -> int:
 
 
 def _passes() -> Iterator[tuple[str, int]]:
-    yield "SQLite", _pytest("SQLite and a browser", "tests", "-n", "2")
+    yield "SQLite", _pytest("SQLite and a browser", "tests", "-n", "3")
     with postgres_server() as url:
         postgres = {"DATABASE_URL": url}
-        yield "PostgreSQL", _pytest("PostgreSQL", "tests", "-n", "2", "--database-only", variables=postgres)
+        yield "PostgreSQL", _pytest("PostgreSQL", "tests", "-n", "3", "--database-only", variables=postgres)
     yield "sdk", _pytest("the device library", "tests", directory=ROOT / "sdk")
 
 

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from tests.admin import rows
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 OURS = [model for name in ("devices", "twins", "provisioning") for model in apps.get_app_config(name).get_models()]
 REGISTERED = list(admin.site._registry)

@@ -7,7 +7,8 @@ from devices.models import Device
 from tests.base import make_code, make_device, make_enrolment, no_such_id
 from tests.console.pages import HTMX, device_urls, log_in_by_form, logged_in, part_of, text_of, url
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PLACES = ["home", "claim", "waiting", "devices", "products", "activity", "settings", "provisioning-tokens"]
 

@@ -13,7 +13,8 @@ from tests.console.test_device import connected
 from twins.models import Twin
 from twins.services.twins import change_desired
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HOSTILE = "\"'><script>alert(1)</script>"
 MARKS = (b"<script>alert", b"'><script", b'"><script')

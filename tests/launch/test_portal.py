@@ -139,7 +139,7 @@ def test_it_runs_with_a_redis_server_that_is_already_there(portal_factory):
     with redis_server() as url:
         portal = portal_factory(REDIS_URL=numbered_redis(url, 3))
         portal.start()
-        assert set(portal.children()) == {"daphne", "celery", "beat"}
+        portal.wait_for(lambda: set(portal.children()) == {"daphne", "celery", "beat"}, "the children")
         assert not (portal.data_dir / "redis-url").exists()
         with redis.Redis.from_url(numbered_redis(url, 3)) as client:
             portal.wait_for(lambda: client.keys("_kombu*"), "Celery")

@@ -67,7 +67,8 @@ def test_no_secret_is_logged_on_the_way_aboard(live_cast, server, written, caplo
     assert all(event in lines for event in ("code-issued", "enrolment-unlocked", "device-connected", "reported"))
     for name, secret in secrets.items():
         assert secret not in lines, name
-        assert secret[:-4] not in lines, name
+        # Most of it is as good as all of it; two symbols of a code are found anywhere.
+        assert len(secret) < 20 or secret[:-4] not in lines, name
 
 
 def test_a_worker_logs_no_password(live_db):

@@ -64,6 +64,7 @@ def way_aboard(device, technician):
     yield confirm(device.statement)
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 def test_in_a_thousand_trials_a_rogue_with_its_own_key_is_handed_nothing():
     tenant, chance = make_tenant(), random.Random(20261120)  # noqa: S311  repeatable, not secret
