@@ -72,6 +72,8 @@ class LaunchedPortal:
             )
         if wait:
             self.wait_for(lambda: self.log().count("Gangway answers") > already_said, "it to answer")
+            # A process that was only just forked still has its parent's arguments.
+            self.wait_for(lambda: {"daphne", "celery", "beat"} <= set(self.children()), "its children")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Stops the portal as Ctrl-C does; returns the launcher's exit status."""
@@ -96,7 +98,10 @@ class LaunchedPortal:
         assert self._launcher is not None
         found = {}
         for process in psutil.Process(self._launcher.pid).children():
-            arguments = process.cmdline()
+            try:
+                arguments = process.cmdline()
+            except psutil.NoSuchProcess:
+                continue
             names = [name for argument, name in _ARGUMENTS.items() if argument in arguments]
             if names or any("redis" in argument for argument in arguments):
                 found[names[0] if names else "redis"] = process

@@ -40,7 +40,7 @@ def _passes() -> Iterator[tuple[str, int]]:
     with postgres_server() as url:
         postgres = {"DATABASE_URL": url}
         yield "PostgreSQL", _pytest("PostgreSQL", "tests", "-n", "3", "--database-only", variables=postgres)
-    yield "sdk", _pytest("the device library", "tests", directory=ROOT / "sdk")
+    yield "sdk", _pytest("the device library", "tests", "-n", "3", directory=ROOT / "sdk")
 
 
 def _pytest(title: str, *arguments: str, directory: Path = ROOT, variables: dict[str, str] | None = None) -> int:

@@ -11,7 +11,8 @@ from provisioning.services.claims import claim_by_serial
 from provisioning.states import EnrolmentState
 from tests.admin import rows
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 DEVICES = "admin:devices_device_changelist"
 ENROLMENTS = "admin:provisioning_enrolment_changelist"

@@ -17,7 +17,8 @@ from tests.admin import rows
 from twins.models import Acknowledgement
 from twins.services.twins import record_acknowledgement
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def _why(client, row):

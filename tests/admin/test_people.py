@@ -6,7 +6,8 @@ from django.urls import reverse
 from devices.models import User
 from tests.admin import rows
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HELPER = ("devices.view_user", "devices.change_user", "devices.add_user")
 
