@@ -14,7 +14,8 @@ from tests.console.pages import logged_in, text_of, url
 from tests.console.test_device import connected
 from twins.services.twins import change_desired
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from tests.base import (
 from tests.console.pages import HTMX, is_whole_page, logged_in, part_of, text_of, url
 from twins.models import Acknowledgement, Twin
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

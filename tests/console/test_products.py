@@ -8,7 +8,8 @@ from tests.base import make_product, make_statement, no_such_id, unlock
 from tests.console.pages import logged_in, text_of, url
 from tests.provisioning.ways.props import make_listed_product
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 RULES = {"save": "1", "name": "Lamp", "admission": "open", "window": "24", "unit": "h"}
 
 

@@ -11,7 +11,8 @@ from tests.base import make_code, make_product, no_such_id
 from tests.console.pages import logged_in, text_of, url
 from tests.provisioning.ways.props import make_operation, make_token
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 FIELDS = {"name": "Line 3", "policy": "device-may", "approval": "needed"}
 PAGE = "provisioning-tokens"
 

@@ -10,7 +10,8 @@ from devices.models import ApiToken
 from tests.base import PASSWORD, make_token
 from tests.console.pages import log_in_by_form, logged_in, text_of, url
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 NEW = "a-new-and-long-one"
 
 

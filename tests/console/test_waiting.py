@@ -11,7 +11,8 @@ from tests.base import collect, make_product, make_statement, no_such_id, unlock
 from tests.console.pages import is_whole_page, logged_in, part_of, text_of, url
 from tests.provisioning.ways.props import SYSTEM, make_operation, make_token
 
-pytestmark = pytest.mark.django_db
+# What pages show does not depend on the database; what they call is tested on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

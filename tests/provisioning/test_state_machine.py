@@ -139,6 +139,6 @@ def test_no_order_of_moves_leaves_the_table(live_db, clock_in_hand):
     assert not transaction.get_connection().in_atomic_block
     machine = type("WayAboardUnderThisClock", (WayAboard,), {"moved": clock_in_hand})
     few = settings(
-        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     run_state_machine_as_test(machine, settings=few)
